@@ -1,7 +1,7 @@
 """The words of the project as types, shared by every stage: events, subjects, behaviours, deviations.
 
 In: nothing. Out: values every stage speaks in; nobody changes one after it was made (events are not
-frozen only because frozen dataclasses cost three times as much to make). Why here: one definition of each word (see ARCHITECTURE.md).
+frozen only because frozen dataclasses cost three times as much to make). Why here: one definition of each word.
 Times ending in ``_ns`` are nanoseconds; ``kernel_ns`` is CLOCK_MONOTONIC of the node, ``wall_ns`` is Unix time.
 Paths are ``str`` decoded from kernel bytes with ``surrogateescape``; ``driftline.text`` makes them printable.
 Flags and access are plain ``int`` in events: an ``IntFlag`` operation costs more than matching the whole event.

@@ -1,0 +1,175 @@
+"""The running sensor: programs attached, rings read, verdicts written back.
+
+In: settings and the cgroup2 root. Out: batches of record bytes; counters. Also the one place that writes the kernel's
+maps: which cgroups are traced, their epochs, the verdict cache. Next: decode.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftline.errors import HostError
+from driftline.probe import environment
+from driftline.probe.build import build
+from driftline.probe.counters import Counters
+from driftline.probe.layout import CONFIG, CONNECT_KEY_BYTES, PROCESS, ROOT_NAME_BYTES, SUBJECT, TRACED_CGROUP
+from driftline.probe.loader import Loaded, attach, load
+from driftline.probe.maps import Map
+from driftline.probe.ring import Ring
+from driftline.settings import Settings
+
+NS = 1_000_000_000
+BURST_SECONDS = 2  # a start-up may run this far ahead of a container's steady rate
+# Containers first, so that none is missed while the rest attaches; then what tells whose process it is; then events.
+ATTACH_ORDER = ("on_cgroup_mkdir", "on_cgroup_rmdir", "on_sched_process_fork", "on_sched_process_exit")
+REDIRECT_DIR = Path("/sys/module/overlay/parameters/redirect_dir")
+ROOTS_MAP_ENTRIES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProcess:
+    """A process that ran before the agent. ``flags`` are RecordFlag bits ENTERED and IS_INIT."""
+
+    pid: int
+    start_ns: int
+    exec_id: int
+    flags: int
+
+
+class Sensor:
+    """Made by ``start``; ``close`` detaches everything."""
+
+    def __init__(self, loaded: Loaded, provider: str) -> None:
+        self.provider = provider
+        self._loaded = loaded
+        self._links: list[int] = []
+        maps = loaded.maps
+        self._traced = Map(maps["traced_cgroups"], 8, TRACED_CGROUP.size)
+        self._subjects = Map(maps["subjects"], 8, SUBJECT.size)
+        self._processes = Map(maps["processes"], 4, PROCESS.size)
+        self._known_files = Map(maps["known_files"], 32, 48)
+        self._known_execs = Map(maps["known_execs"], 192, 48)
+        self._known_connects = Map(maps["known_connects"], CONNECT_KEY_BYTES, 1)
+        self._counters = Counters(maps["counters"])
+        self._actions, self._files = Ring(maps["actions"]), Ring(maps["files"])
+        self.epoll_fds = (self._actions.epoll_fd, self._files.epoll_fd)
+
+    @classmethod
+    def start(cls, settings: Settings, provider: str, cgroup_root: Path, cache: Path | None) -> Sensor:
+        """Build, load, configure, attach. Raises HostError; nothing stays behind then."""
+        sensor = cls(load(build(provider, settings.ring_bytes, cache)), provider)
+        try:
+            sensor._configure(settings)
+            sensor._attach(cgroup_root)
+        except BaseException:
+            sensor.close()
+            raise
+        return sensor
+
+    def _configure(self, settings: Settings) -> None:
+        maps = self._loaded.maps
+        rates = (settings.open_rate, settings.exec_rate)
+        redirect = REDIRECT_DIR.exists() and REDIRECT_DIR.read_text().strip() == "Y"
+        Map(maps["config"], 4, CONFIG.size).put(
+            bytes(4), CONFIG.pack(*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * 2, os.getpid(), redirect)
+        )
+        roots = Map(maps["watched_roots"], ROOT_NAME_BYTES, 1)
+        for name in settings.watched_roots[:ROOTS_MAP_ENTRIES]:
+            roots.put(name.encode().ljust(ROOT_NAME_BYTES, b"\0")[:ROOT_NAME_BYTES], b"\1")
+        dangerous = Map(maps["dangerous_environment"], 8, 4)
+        for head, bit in environment.heads().items():
+            dangerous.put(head, struct.pack("<I", bit))
+
+    def _attach(self, cgroup_root: Path) -> None:
+        programs = self._loaded.programs
+        names = [*ATTACH_ORDER, *(name for name in programs if name not in ATTACH_ORDER)]
+        root = os.open(cgroup_root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in names:
+                self._links.append(attach(name, programs[name], root))
+        except OSError as error:
+            raise HostError(f"a program cannot be attached: {error}", "see `driftline doctor`") from error
+        finally:
+            os.close(root)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self) -> list[bytes]:
+        """What both rings hold, execs first.
+
+        The files ring is read first, so that the exec of a process that opened a file in this batch is in it too.
+        """
+        files = self._files.read()
+        actions = self._actions.read()
+        return actions + files if files else actions
+
+    def counters(self) -> dict[tuple[str, str], int]:
+        """(hook, counter) → count since the start."""
+        return self._counters.read()
+
+    def held_back(self, subject: int) -> int:
+        """Events the token buckets refused to this container so far."""
+        raw = self._subjects.get(struct.pack("<Q", subject))
+        return sum(SUBJECT.unpack(raw)[6:8]) if raw else 0
+
+    # --- verdict cache -----------------------------------------------------------------------------------------------
+
+    def know_file(self, key: bytes, value: bytes) -> None:
+        """Remember an open or load as expected."""
+        self._known_files.put(key, value)
+
+    def know_exec(self, key: bytes, value: bytes) -> None:
+        """Remember an exec as expected."""
+        self._known_execs.put(key, value)
+
+    def know_connect(self, key: bytes) -> None:
+        """Remember a connect as expected."""
+        self._known_connects.put(key, b"\1")
+
+    # --- containers --------------------------------------------------------------------------------------------------
+
+    def trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> bool:
+        """Trace a cgroup that was there before us, or give it a new epoch. False when the table is full."""
+        key = struct.pack("<Q", cgroup)
+        fits = self._traced.put(key, TRACED_CGROUP.pack(subject, epoch, tree))
+        if fits and subject == cgroup and self._subjects.get(key) is None:
+            fits = self._subjects.put(key, bytes(SUBJECT.size))
+        return fits
+
+    def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None:
+        """Empty a subject's part of the verdict cache. ``cgroups``: its own and the nested ones."""
+        for cgroup in cgroups:
+            key = struct.pack("<Q", cgroup)
+            raw = self._traced.get(key)
+            if raw is not None:
+                self._traced.put(key, TRACED_CGROUP.pack(subject, epoch, TRACED_CGROUP.unpack(raw)[2]))
+
+    def set_init(self, subject: int, pid: int, start_ns: int, root_superblock: int, mount_ns: int) -> None:
+        """Tell the kernel side about the init of a container that ran before us."""
+        key = struct.pack("<Q", subject)
+        raw = self._subjects.get(key)
+        values = list(SUBJECT.unpack(raw)) if raw else [0] * 8
+        values[:4] = [root_superblock, start_ns, pid, mount_ns]
+        self._subjects.put(key, SUBJECT.pack(*values))
+
+    def know_process(self, subject: int, process: KnownProcess) -> None:
+        """Give a process that ran before us its descent."""
+        value = PROCESS.pack(process.start_ns, process.exec_id, 0, 0, 0, subject, process.flags, 0)
+        self._processes.put(struct.pack("<I", process.pid), value)
+
+    def forget(self, subject: int) -> None:
+        """A container is gone for good."""
+        self._subjects.drop(struct.pack("<Q", subject))
+
+    def close(self) -> None:
+        """Detach and unload everything."""
+        for link in self._links:
+            os.close(link)
+        self._links = []
+        self._actions.close()
+        self._files.close()
+        self._loaded.close()

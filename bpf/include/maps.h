@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every map, with who writes, who deletes, and what happens when it is full. */
+
+/* Which cgroups are traced. Key: cgroup2 id. Written by the mkdir hook (new containers) and by user space (those that
+ * ran before, new epochs); deleted by the rmdir hook. Full: LOSS_CGROUPS_FULL, the container is not traced. */
+struct traced_cgroup {
+    u64 subject; /* the container's cgroup; a nested one has its parent's */
+    u32 epoch;   /* part of every cache key: a new one empties the subject's part of the cache */
+    u32 tree;    /* 1: holds containers, is none itself */
+};
+BPF_TABLE("hash", u64, struct traced_cgroup, traced_cgroups, 16384);
+
+/* Top-level cgroup directories whose descendants are containers. Key: name, NUL-padded. Written by user space. */
+struct root_name {
+    char name[64];
+};
+BPF_TABLE("hash", struct root_name, u8, watched_roots, 64);
+
+/* State of each container. Key: its cgroup id. Written by the mkdir hook, the exec hook (init) and user space
+ * (attached late); deleted by the rmdir hook. Full: as traced_cgroups. */
+struct subject {
+    u64 root_superblock; /* of the init's root directory: tells the image's file system from volumes */
+    u64 init_start;      /* 0: no process has executed anything yet */
+    u32 init_pid;
+    u32 mount_ns;        /* inode number of the init's mount namespace */
+    u64 next_ns[2];      /* token buckets, see take_token: files; execs and connects */
+    u64 held_back[2];    /* events the buckets refused */
+};
+BPF_TABLE("hash", u64, struct subject, subjects, 16384);
+
+/* Processes that executed something inside a container, and their children. Key: tgid. Written by the exec and fork
+ * hooks and by user space (attached late); deleted by the exit hook. Full: LOSS_PROCESSES_FULL; events of such a process
+ * carry FLAG_NO_LINEAGE and are never taken for runtime set-up. */
+struct process {
+    u64 start;
+    u64 exec_id;
+    u64 dentry; /* of the executable, with number and name_hash the "by" of its next exec */
+    u64 number;
+    u64 name_hash;
+    u64 subject;
+    u32 flags; /* FLAG_ENTERED, FLAG_IS_INIT */
+    u32 pad;
+};
+BPF_TABLE("hash", u32, struct process, processes, 32768);
+
+/* The verdict cache: behaviour known to the subject's baseline. Written by user space after a match; LRU: an evicted
+ * entry costs one more match. */
+BPF_TABLE("lru_hash", struct file_key, struct file_value, known_files, 131072);
+BPF_TABLE("lru_hash", struct exec_key, struct file_value, known_execs, 8192);
+BPF_TABLE("lru_hash", struct connect_key, u8, known_connects, 16384);
+
+/* Settings from user space. */
+struct config {
+    u64 interval_ns[2]; /* token bucket: time one event costs: files; execs and connects */
+    u64 burst_ns[2];    /* how far a subject may run ahead */
+    u32 agent_pid;
+    u32 chain_always; /* overlay's redirect_dir is on: image directories can be renamed */
+};
+BPF_TABLE("array", u32, struct config, config, 1);
+
+/* Environment variables that change what code a program runs. Key: the name's first eight bytes; value: its bit in
+ * exec_record.environment. Written by user space from probe/environment.py. */
+BPF_TABLE("hash", u64, u32, dangerous_environment, 64);
+
+/* Counters per hook, see loss.h. */
+BPF_TABLE("percpu_array", u32, u64, counters, HOOK_COUNT * COUNTERS);
+
+/* Records under construction, one per hook family: hooks do not nest within a family on one CPU. */
+struct file_scratch {
+    struct open_record record;
+    char path[PATH_BYTES + NAME_BYTES];
+    u32 offset;
+    u32 pad;
+};
+BPF_TABLE("percpu_array", u32, struct file_scratch, file_scratch, 1);
+
+#define EXEC_TEXT_BYTES (2 * PATH_BYTES + ARGV_BYTES + PATH_BYTES + NAME_BYTES)
+struct exec_scratch {
+    struct exec_record record;
+    char text[EXEC_TEXT_BYTES + PATH_BYTES]; /* slack: a read may start at the last allowed offset */
+    char variable[NAME_BYTES];
+    u64 environment_at;
+    u32 environment_start;
+    u32 offset;
+};
+BPF_TABLE("percpu_array", u32, struct exec_scratch, exec_scratch, 1);
+
+struct connect_scratch {
+    struct connect_record record;
+    char path[PATH_BYTES + NAME_BYTES];
+    u32 offset;
+    u32 pad;
+};
+BPF_TABLE("percpu_array", u32, struct connect_scratch, connect_scratch, 1);
+
+struct cgroup_scratch {
+    struct cgroup_record record;
+    char path[PATH_BYTES];
+    char name[NAME_BYTES]; /* classify()'s: in map memory the verifier sees unknown numbers and prunes */
+    u32 run;
+    u32 longest;
+};
+BPF_TABLE("percpu_array", u32, struct cgroup_scratch, cgroup_scratch, 1);
+
+/* Two rings, so that a flood of opens never crowds out an exec. Full: LOSS_RING_FULL. */
+BPF_RINGBUF_OUTPUT(actions, RING_ACTION_PAGES); /* execs, connects, cgroups */
+BPF_RINGBUF_OUTPUT(files, RING_FILE_PAGES);     /* opens and loads */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Small words the hooks use. Type definitions come from the running kernel's BTF (see probe/headers.py). */
+
+#define true 1
+#define false 0
+#ifndef offsetof
+#define offsetof(type, member) __builtin_offsetof(type, member)
+#endif
+#undef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+
+/* BCC rewrites every dereference of a pointer it knows to come from the kernel into a probe read of the whole structure,
+ * and follows such pointers through assignments. hide() breaks that trail, so that what is read, and how, is what the
+ * source says. It costs one register move. */
+static __always_inline u64 hide(u64 value)
+{
+    u64 hidden;
+    asm("%0 = %1" : "=r"(hidden) : "r"(value));
+    return hidden;
+}
+
+#define ARGUMENT(type, n) ((type)hide(ctx->args[n]))
+#define CURRENT_TASK() ((struct task_struct *)hide(bpf_get_current_task()))
+
+static __always_inline long copy_kernel(void *to, u32 bytes, u64 from)
+{
+    return bpf_probe_read_kernel(to, bytes, (const void *)from);
+}
+
+/* Address of a field of kernel memory, as a number. */
+#define AT(pointer, field) ((u64)(pointer) + offsetof(typeof(*(pointer)), field))
+
+/* Read one field; 0 when the memory cannot be read. The conditional takes the const off fields that have it: a const
+ * variable set to 0 stays 0 for the compiler, whatever is copied over it. */
+#define READ(pointer, field) \
+    ({ \
+        typeof(0 ? (pointer)->field : (pointer)->field) _value = 0; \
+        copy_kernel(&_value, sizeof((pointer)->field), AT(pointer, field)); \
+        (typeof(_value))hide((u64)_value); \
+    })
+
+/* The structure around a member. */
+#define AROUND(pointer, type, member) ((type *)((u64)(pointer)-offsetof(type, member)))
+
+/* Read neighbouring fields first..last of a structure into a buffer of the right size. */
+#define SPAN(type, first, last) (offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first))
+#define IN_SPAN(buffer, type, first, field) \
+    (*(typeof(((type *)0)->field) *)((buffer) + offsetof(type, field) - offsetof(type, first)))
+
+#define ACCESS_CLASS_MASK (ACCESS_READ | ACCESS_WRITE)
