@@ -1,0 +1,114 @@
+"""The one gRPC client of the collector.
+
+In: a loopback HOST:PORT and request messages. Out: response messages; every failure is a CollectorError that says what
+happened. Why one: options, deadlines and the wording of failures are the same for agents and for people. Next:
+``uplink`` keeps an agent's stream alive with it, ``cli.tail`` follows with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from driftline.errors import CollectorError, DriftlineError, SettingsError
+from driftline.text import escape
+from driftline.wire import service
+from driftline.wire.address import loopback_address
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+
+ANSWER_SECONDS = 10.0
+"""How long a single request may take: the collector bounds the work of one page to far less."""
+
+_REASON_CHARACTERS = 300  # of a server's message, which ends up in a terminal or a log line
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", service.MESSAGE_BYTES),
+    ("grpc.max_send_message_length", service.MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", service.KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", service.KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.enable_http_proxy", 0),  # a proxy from the environment must not see deviations
+    ("grpc.use_local_subchannel_pool", 1),  # a new connection starts without the back-off of the one before
+)
+
+
+class Stream:
+    """Responses of one call, as an iterator. Raises CollectorError when the call ends other than well."""
+
+    def __init__(self, call: Any, target: str) -> None:
+        self._call = call
+        self._target = target
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._call
+        except grpc.RpcError as error:
+            raise translate(error, self._target) from error
+
+    def cancel(self) -> None:
+        """End the call now, from any thread."""
+        self._call.cancel()
+
+
+class CollectorClient:
+    """One connection to the collector at ``target``, a loopback HOST:PORT. Raises SettingsError for another."""
+
+    def __init__(self, target: str) -> None:
+        self.target = loopback_address(target)
+        if self.target.endswith(":0"):
+            raise SettingsError(f"nothing listens on port 0 of {self.target}", "give the port the collector printed")
+        self._channel = grpc.insecure_channel(self.target, options=_OPTIONS)
+
+    def report(self, requests: Iterator[pb.ReportRequest]) -> Stream:
+        """Open an agent's stream; ``requests`` is read in a thread of gRPC's."""
+        method = self._channel.stream_stream(
+            service.REPORT, pb.ReportRequest.SerializeToString, pb.ReportResponse.FromString
+        )
+        return Stream(method(requests), self.target)
+
+    def tail(self, request: pb.TailRequest) -> Stream:
+        """Follow deviations."""
+        method = self._channel.unary_stream(service.TAIL, pb.TailRequest.SerializeToString, pb.TailResponse.FromString)
+        return Stream(method(request), self.target)
+
+    def list_deviations(self, request: pb.ListDeviationsRequest) -> pb.ListDeviationsResponse:
+        """Return one page of stored deviations."""
+        response: pb.ListDeviationsResponse = self._ask(
+            service.LIST_DEVIATIONS, request, pb.ListDeviationsResponse.FromString
+        )
+        return response
+
+    def list_agents(self) -> pb.ListAgentsResponse:
+        """Return every agent the collector knows."""
+        response: pb.ListAgentsResponse = self._ask(
+            service.LIST_AGENTS, pb.ListAgentsRequest(), pb.ListAgentsResponse.FromString
+        )
+        return response
+
+    def _ask(self, method: str, request: Any, deserializer: Any) -> Any:
+        call = self._channel.unary_unary(method, type(request).SerializeToString, deserializer)
+        try:
+            return call(request, timeout=ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            raise translate(error, self.target) from error
+
+    def close(self) -> None:
+        """End the connection and every call on it."""
+        self._channel.close()
+
+
+def translate(error: grpc.RpcError, target: str) -> DriftlineError:
+    """Return what ``error`` means to a person: CollectorError, or SettingsError if our request was at fault."""
+    code, details = error.code(), escape(str(error.details() or "")[:_REASON_CHARACTERS])
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return SettingsError(f"the collector at {target} refused the request: {details}")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return CollectorError(f"what listens on {target} is not a driftline collector of this version: {details}")
+    if code is grpc.StatusCode.UNAVAILABLE:
+        if details.startswith("failed to connect"):  # then a list of every attempt; the last word says it
+            details = details.rpartition(": ")[2]
+        hint = f"start it with: driftline collector --listen {target}"
+        return CollectorError(f"collector {target} cannot be reached: {details}", hint)
+    return CollectorError(f"collector {target} ended the call ({code.name.lower()}): {details}")

@@ -1,0 +1,200 @@
+from driftline.wire.gen.driftline.v1 import deviation_pb2 as _deviation_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ReportRequest(_message.Message):
+    __slots__ = ("hello", "batch", "heartbeat")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    batch: Batch
+    heartbeat: Heartbeat
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+
+class ReportResponse(_message.Message):
+    __slots__ = ("welcome", "acknowledgement")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
+    welcome: Welcome
+    acknowledgement: Acknowledgement
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("node", "version", "abi", "boot_id")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ABI_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    version: str
+    abi: int
+    boot_id: str
+    def __init__(self, node: _Optional[str] = ..., version: _Optional[str] = ..., abi: _Optional[int] = ..., boot_id: _Optional[str] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("store_id", "version")
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    store_id: str
+    version: str
+    def __init__(self, store_id: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("sequence", "deviations")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    DEVIATIONS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    deviations: _containers.RepeatedCompositeFieldContainer[_deviation_pb2.Deviation]
+    def __init__(self, sequence: _Optional[int] = ..., deviations: _Optional[_Iterable[_Union[_deviation_pb2.Deviation, _Mapping]]] = ...) -> None: ...
+
+class Acknowledgement(_message.Message):
+    __slots__ = ("sequence", "rejected", "reason")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    rejected: int
+    reason: str
+    def __init__(self, sequence: _Optional[int] = ..., rejected: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Heartbeat(_message.Message):
+    __slots__ = ("losses", "counters", "hook_providers", "queue")
+    class CountersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class HookProvidersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    LOSSES_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    HOOK_PROVIDERS_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    losses: _containers.RepeatedCompositeFieldContainer[_deviation_pb2.Loss]
+    counters: _containers.ScalarMap[str, int]
+    hook_providers: _containers.ScalarMap[str, str]
+    queue: QueueFigures
+    def __init__(self, losses: _Optional[_Iterable[_Union[_deviation_pb2.Loss, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., hook_providers: _Optional[_Mapping[str, str]] = ..., queue: _Optional[_Union[QueueFigures, _Mapping]] = ...) -> None: ...
+
+class QueueFigures(_message.Message):
+    __slots__ = ("waiting", "unacknowledged", "capacity")
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    UNACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    waiting: int
+    unacknowledged: int
+    capacity: int
+    def __init__(self, waiting: _Optional[int] = ..., unacknowledged: _Optional[int] = ..., capacity: _Optional[int] = ...) -> None: ...
+
+class DeviationFilter(_message.Message):
+    __slots__ = ("minimum_severity", "kinds", "node", "namespace", "container", "image", "since_wall_ns")
+    MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    minimum_severity: _deviation_pb2.Severity
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    node: str
+    namespace: str
+    container: str
+    image: str
+    since_wall_ns: int
+    def __init__(self, minimum_severity: _Optional[_Union[_deviation_pb2.Severity, str]] = ..., kinds: _Optional[_Iterable[str]] = ..., node: _Optional[str] = ..., namespace: _Optional[str] = ..., container: _Optional[str] = ..., image: _Optional[str] = ..., since_wall_ns: _Optional[int] = ...) -> None: ...
+
+class Cursor(_message.Message):
+    __slots__ = ("store_id", "revision")
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    store_id: str
+    revision: int
+    def __init__(self, store_id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class TailRequest(_message.Message):
+    __slots__ = ("filter", "replay", "follow", "resume")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    REPLAY_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    filter: DeviationFilter
+    replay: bool
+    follow: bool
+    resume: Cursor
+    def __init__(self, filter: _Optional[_Union[DeviationFilter, _Mapping]] = ..., replay: _Optional[bool] = ..., follow: _Optional[bool] = ..., resume: _Optional[_Union[Cursor, _Mapping]] = ...) -> None: ...
+
+class TailResponse(_message.Message):
+    __slots__ = ("deviations", "missed", "cursor", "caught_up")
+    DEVIATIONS_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
+    deviations: _containers.RepeatedCompositeFieldContainer[StoredDeviation]
+    missed: int
+    cursor: Cursor
+    caught_up: bool
+    def __init__(self, deviations: _Optional[_Iterable[_Union[StoredDeviation, _Mapping]]] = ..., missed: _Optional[int] = ..., cursor: _Optional[_Union[Cursor, _Mapping]] = ..., caught_up: _Optional[bool] = ...) -> None: ...
+
+class StoredDeviation(_message.Message):
+    __slots__ = ("revision", "deviation")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    DEVIATION_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    deviation: _deviation_pb2.Deviation
+    def __init__(self, revision: _Optional[int] = ..., deviation: _Optional[_Union[_deviation_pb2.Deviation, _Mapping]] = ...) -> None: ...
+
+class ListDeviationsRequest(_message.Message):
+    __slots__ = ("filter", "page_size", "page_token")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: DeviationFilter
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[_Union[DeviationFilter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDeviationsResponse(_message.Message):
+    __slots__ = ("deviations", "next_page_token")
+    DEVIATIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    deviations: _containers.RepeatedCompositeFieldContainer[StoredDeviation]
+    next_page_token: str
+    def __init__(self, deviations: _Optional[_Iterable[_Union[StoredDeviation, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListAgentsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListAgentsResponse(_message.Message):
+    __slots__ = ("agents",)
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentStatus]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentStatus, _Mapping]]] = ...) -> None: ...
+
+class AgentStatus(_message.Message):
+    __slots__ = ("hello", "last_seen_wall_ns", "connected", "heartbeat", "rejected")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    last_seen_wall_ns: int
+    connected: bool
+    heartbeat: Heartbeat
+    rejected: int
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., last_seen_wall_ns: _Optional[int] = ..., connected: _Optional[bool] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rejected: _Optional[int] = ...) -> None: ...

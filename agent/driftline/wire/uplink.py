@@ -1,0 +1,120 @@
+"""An agent's stream to the collector, kept alive.
+
+In: a ``Source`` of messages. Out: the same messages at the collector, acknowledgements back to the source. Why apart
+from the source: what waits in memory today waits on disk tomorrow, and this does not change. One thread,
+``driftline-uplink``; gRPC's own thread reads the source. Next: ``report.stream`` owns one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Protocol
+
+from driftline.errors import DriftlineError
+from driftline.wire.address import loopback_address
+from driftline.wire.backoff import Backoff
+from driftline.wire.client import CollectorClient, Stream
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+
+_log = logging.getLogger(__name__)
+
+CANCEL_SECONDS = 1.0
+"""How long a cancelled call may take to end when the agent stops."""
+
+
+class Source(Protocol):
+    """Where messages come from. Thread-safe."""
+
+    def open(self) -> Iterator[pb.ReportRequest]:
+        """Begin a connection: hello, then what was not acknowledged, then what comes. Ends after ``close``."""
+
+    def close(self) -> None:
+        """The connection is gone: end the iterator of the last ``open``."""
+
+    def acknowledge(self, acknowledgement: pb.Acknowledgement) -> None:
+        """The collector has stored everything up to this batch."""
+
+    def finish(self) -> None:
+        """No more will come: the iterator ends once all is sent."""
+
+    @property
+    def done(self) -> bool:
+        """Finished and everything acknowledged."""
+
+
+class Uplink:
+    """Delivers ``source`` to the collector at ``target`` until stopped, whatever happens to the connection.
+
+    Raises SettingsError if ``target`` is not a loopback HOST:PORT.
+    """
+
+    def __init__(self, target: str, source: Source) -> None:
+        self._target = loopback_address(target)
+        self._source = source
+        self._backoff = Backoff()
+        self._stop = threading.Event()
+        self._call: Stream | None = None
+        self._connected = False
+        self._complained = False
+        self._thread = threading.Thread(target=self._run, name="driftline-uplink", daemon=True)
+
+    def start(self) -> None:
+        """Start delivering. An unreachable collector is no error: it is tried until ``stop``."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Deliver what is left for at most ``timeout`` seconds, then end."""
+        self._source.finish()
+        self._thread.join(timeout)
+        self._stop.set()
+        if (call := self._call) is not None:
+            call.cancel()
+        self._thread.join(CANCEL_SECONDS)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the collector has welcomed us on the present connection."""
+        return self._connected
+
+    def _run(self) -> None:
+        while not self._stop.is_set() and not self._source.done:
+            try:
+                self._connect()
+            except DriftlineError as error:
+                self._complain(error)
+            if not self._source.done:
+                self._stop.wait(self._backoff.next())
+
+    def _connect(self) -> None:
+        client = CollectorClient(self._target)
+        try:
+            self._call = client.report(self._source.open())
+            if not self._stop.is_set():
+                self._listen(self._call)
+        finally:
+            self._connected = False
+            self._source.close()
+            self._call = None
+            client.close()
+
+    def _listen(self, call: Stream) -> None:
+        for response in call:
+            if response.HasField("acknowledgement"):
+                self._source.acknowledge(response.acknowledgement)
+            elif response.HasField("welcome"):
+                self._welcomed()
+
+    def _welcomed(self) -> None:
+        self._connected = True
+        self._backoff.reset()
+        if self._complained:
+            _log.warning("collector %s is back", self._target)
+        self._complained = False
+
+    def _complain(self, error: DriftlineError) -> None:
+        """Say once per outage that deviations wait: what waits is counted and visible elsewhere."""
+        if not self._complained and not self._stop.is_set():
+            _log.warning("%s; deviations wait in memory, trying again", error)
+        self._complained = True
