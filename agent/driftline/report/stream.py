@@ -1,0 +1,68 @@
+"""The sink that streams to the collector.
+
+In: deviations and heartbeats. Out: the collector's store, at least once, in order. Why it is so thin: ``backlog``
+keeps, ``wire.uplink`` delivers. Next: the collector's ``ingest``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from driftline import __version__
+from driftline.nouns import Deviation, Loss
+from driftline.report.backlog import Backlog, make_heartbeat
+from driftline.text import escape
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.uplink import Uplink
+
+
+@dataclass(frozen=True, slots=True)
+class AgentIdentity:
+    """Who reports: node name, ABI number of the kernel records, boot id, hook to chosen provider."""
+
+    node: str
+    abi: int = 0
+    boot_id: str = ""
+    version: str = __version__
+    hook_providers: dict[str, str] = field(default_factory=dict)
+
+    def hello(self) -> pb.Hello:
+        """Return the message that opens every connection."""
+        return pb.Hello(node=escape(self.node), version=self.version, abi=self.abi, boot_id=self.boot_id)
+
+
+class StreamSink:
+    """Streams to the collector at ``target`` (loopback HOST:PORT); implements ``sink.Sink``."""
+
+    def __init__(self, target: str, identity: AgentIdentity, capacity: int) -> None:
+        self._identity = identity
+        self._backlog = Backlog(identity.hello(), capacity)
+        self._uplink = Uplink(target, self._backlog)
+
+    def start(self) -> None:
+        """See ``sink.Sink``."""
+        self._uplink.start()
+
+    def submit(self, deviation: Deviation) -> None:
+        """See ``sink.Sink``."""
+        self._backlog.put(deviation)
+
+    def heartbeat(self, losses: list[Loss], counters: dict[str, int]) -> None:
+        """See ``sink.Sink``."""
+        own = self._backlog.losses()
+        providers = {escape(hook): escape(provider) for hook, provider in self._identity.hook_providers.items()}
+        self._backlog.put_heartbeat(make_heartbeat([*losses, *own], counters, providers))
+
+    def losses(self) -> list[Loss]:
+        """See ``sink.Sink``."""
+        return self._backlog.losses()
+
+    def stop(self, timeout: float) -> None:
+        """See ``sink.Sink``."""
+        self._uplink.stop(timeout)
+        self._backlog.abandon()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the collector answers at present."""
+        return self._uplink.connected
