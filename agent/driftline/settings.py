@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le, MinLen
 
@@ -34,8 +34,9 @@ class Settings:
     """Learning goes on until nothing new was seen for this long."""
     fold_seconds: Annotated[float, Ge(0), Le(3600)] = 60.0
     """Repeats of one deviation within this window are folded into one with a count."""
-    ring_bytes: Annotated[int, Ge(65536)] = 16 * 1024 * 1024
-    """Size of the ring for opens and loads, power of two. 16 MiB hold about 80 000 records."""
+    ring_bytes: Annotated[int, Ge(65536)] = 4 * 1024 * 1024
+    """Size of the ring for opens and loads, a power of two. 4 MiB hold about 16 000 records: a third of a second at the
+    rate the agent sustains. The kernel maps a ring twice, so it counts double in the agent's resident memory."""
     open_rate: Annotated[int, Ge(1)] = 60_000
     """Novel opens per second one container may send up before it is held back (and counted)."""
     exec_rate: Annotated[int, Ge(1)] = 5_000
@@ -54,3 +55,9 @@ class Settings:
     crio_socket: str = "/var/run/crio/crio.sock"
     report_queue: Annotated[int, Ge(1)] = 10_000
     """Deviations waiting for the collector in memory; beyond it the oldest of the lowest severity goes, counted."""
+
+
+def from_json(values: dict[str, Any]) -> Settings:
+    """Settings that were validated and serialised by the CLI."""
+    fields: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+    return Settings(**fields)

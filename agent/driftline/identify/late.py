@@ -1,0 +1,61 @@
+"""A thread that reads the containers that ran before the agent, so that the agent is armed without waiting for it.
+
+In: their cgroups and directories. Out: ``Snapshot``s, from ``take`` after a call of ``wake``. Next: pipeline.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from driftline.errors import DriftlineError
+from driftline.identify.snapshot import Snapshot, read_running
+
+STOP_SECONDS = 1.0
+"""Longest ``stop`` waits; the child that reads /proc dies with the agent."""
+
+
+class LateReader:
+    """Owns the thread ``snapshot``, which ends by itself when all is read."""
+
+    def __init__(self, directories: dict[int, str], wake: Callable[[], None]) -> None:
+        self._directories = directories
+        self._wake = wake
+        self._done: deque[Snapshot] = deque()
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, if there is anything to read."""
+        if self._directories:
+            self._thread.start()
+
+    def take(self) -> list[Snapshot]:
+        """Return what was read since the last call. Raises DriftlineError if the thread died."""
+        if self._failure is not None:
+            raise DriftlineError(f"the thread that reads running containers ended: {self._failure!r}")
+        found = []
+        while self._done:
+            found.append(self._done.popleft())
+        return found
+
+    def stop(self) -> bool:
+        """Read no further container. False if the thread did not end in time."""
+        self._stopping = True
+        if self._thread.ident is None:
+            return True
+        self._thread.join(STOP_SECONDS)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            for snapshot in read_running(self._directories):
+                self._done.append(snapshot)
+                self._wake()
+                if self._stopping:
+                    return
+        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take() raises it in the main loop
+            self._failure = error
+            self._wake()
