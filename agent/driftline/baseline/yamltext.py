@@ -1,0 +1,86 @@
+"""Baseline ↔ YAML a person reads, reviews and keeps in git: one line per behaviour, everything sorted.
+
+In: a ``Baseline``, or text somebody edited. Out: the other. Why not a YAML library for writing: quoted JSON strings in
+flow mappings are YAML, a line each, ten times as fast, and the agent never loads a YAML parser. Text is escaped
+(``driftline.text``), so that no name can forge a line. Next: ``store``, later review, import and export.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from driftline.baseline.canonical import MAX_FILE, version_of
+from driftline.baseline.document import MAX_NUMBER, Codec, DocumentError, from_document, to_document
+from driftline.baseline.schema import Baseline
+from driftline.text import escape, unescape
+
+_SECOND = 1_000_000_000
+_HEADER = """\
+# Driftline baseline: what containers of this image were seen to do.
+# Text is escaped: \\\\ is a backslash, \\xNN a byte that is no UTF-8 or a control character, \\u{N} unprintable.
+# "containers" of an entry are places in the list above it; "count" is how often it reached the agent.
+"""
+
+
+def _write_time(time_ns: int) -> str:
+    """RFC 3339 in UTC with nanoseconds, nothing rounded."""
+    seconds, rest = divmod(min(time_ns, MAX_NUMBER), _SECOND)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _read_time(value: Any) -> int:
+    if not isinstance(value, str) or len(value) != 30 or value[19] != "." or value[29] != "Z":
+        raise ValueError("not YYYY-MM-DDTHH:MM:SS.NNNNNNNNNZ")
+    seconds = datetime.fromisoformat(value[:19]).replace(tzinfo=UTC).timestamp()
+    return int(seconds) * _SECOND + int(value[20:29])
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("quote it")
+    return unescape(value).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+_CODEC = Codec(text=escape, time=_write_time, read_text=_read_text, read_time=_read_time)
+
+
+def to_yaml(baseline: Baseline) -> str:
+    """Return ``baseline`` as YAML; ``from_yaml`` reverses it without loss."""
+    lines = [_HEADER]
+    for reason in baseline.reasons:
+        lines.append(f"# PARTIAL: {escape(reason)}\n")
+    for name, value in to_document(baseline, version_of(baseline), _CODEC).items():
+        lines.extend(_section(name, value))
+    return "".join(lines)
+
+
+def _section(name: str, value: object) -> list[str]:
+    if not isinstance(value, list) or not value:
+        return [f"{name}: {_scalar(value)}\n"]
+    return [f"\n{name}:\n", *(f"  - {_flow(item)}\n" for item in value)]
+
+
+def _flow(item: object) -> str:
+    if isinstance(item, dict):
+        return "{" + ", ".join(f"{name}: {_scalar(value)}" for name, value in item.items()) + "}"
+    return _scalar(item)
+
+
+def _scalar(value: object) -> str:
+    """JSON of a value: also YAML, for ``escape`` left nothing that YAML would not print."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def from_yaml(text: str) -> Baseline:
+    """Return the baseline written in ``text``; its ``version`` line is not checked, for people edit these files.
+
+    Raises DocumentError naming the line or field for anything that is no baseline, anchors and aliases included.
+    """
+    from driftline.baseline.yamlplain import plain_values  # a YAML parser takes 3 MiB the agent rarely needs
+
+    if len(text) > MAX_FILE:
+        raise DocumentError(f"{len(text)} characters, at most {MAX_FILE} allowed")
+    baseline, _version = from_document(plain_values(text), _CODEC)
+    return baseline

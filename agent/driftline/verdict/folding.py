@@ -1,0 +1,111 @@
+"""Folding: repeats of one deviation within a window become one with a count.
+
+In: deviations. Out: each new one at once; when its window ends, an update of it (same id, the count, the last times) if
+it was repeated. Why: a loop must not bury the one line that matters. Different things never fold together: the key
+holds all that tells them apart, but neither pid nor time. Next: ``report``.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import replace
+
+from driftline.nouns import Deviation, Kind
+
+MAX_FOLDS = 4_096
+"""Deviations folded at a time, about 4 MiB. When full the oldest is told early and its window ends: nothing is lost."""
+
+_EXECS = frozenset({Kind.EXEC_DRIFT, Kind.EXEC_FILELESS, Kind.EXEC_UNKNOWN, Kind.EXEC_PARENT, Kind.EXEC_INTO_CONTAINER})
+
+
+def fold_key(deviation: Deviation) -> Hashable:
+    """Return what two deviations have in common exactly if one is a repeat of the other.
+
+    Of a program that ran, its file's identity and digest count too: the same path with other contents is another
+    program. The arguments always count: ``sh -c A`` and ``sh -c B`` are two things.
+    """
+    process, subject, loss = deviation.process, deviation.subject, deviation.loss
+    file = deviation.file if deviation.kind in _EXECS else None
+    return (
+        deviation.kind,
+        (subject.cgroup, subject.container_id, deviation.node, deviation.baseline, deviation.learning),
+        (deviation.severity, deviation.what, deviation.access, deviation.flags, deviation.environment),
+        (deviation.exe, deviation.argv, deviation.cwd, deviation.tty, deviation.sha256),
+        (deviation.protocol, deviation.address, deviation.port),
+        (process.uid, process.euid, process.gid) if process else None,
+        (file.origin, file.device, file.inode, file.size) if file else None,
+        tuple((image.path, image.argv, image.uid) for image in deviation.ancestors),
+        (loss.hook, loss.cause, loss.cgroup) if loss else None,
+        deviation.notes,
+    )
+
+
+class _Fold:
+    __slots__ = ("count", "first", "last_kernel_ns", "last_wall_ns")
+
+    def __init__(self, first: Deviation) -> None:
+        self.first = first
+        self.count = first.count
+        self.last_kernel_ns = first.last_kernel_ns
+        self.last_wall_ns = first.last_wall_ns
+
+    def add(self, deviation: Deviation) -> None:
+        self.count += deviation.count
+        self.last_kernel_ns = max(self.last_kernel_ns, deviation.last_kernel_ns)
+        self.last_wall_ns = max(self.last_wall_ns, deviation.last_wall_ns)
+
+    def update(self) -> Deviation | None:
+        if self.count == self.first.count:
+            return None
+        return replace(self.first, count=self.count, last_kernel_ns=self.last_kernel_ns, last_wall_ns=self.last_wall_ns)
+
+
+class Folder:
+    """Folds repeats within ``window_ns`` of the first. Not thread-safe: belongs to the pipeline's thread."""
+
+    def __init__(self, window_ns: int) -> None:
+        self._window_ns = window_ns
+        self._folds: OrderedDict[Hashable, _Fold] = OrderedDict()  # by the time of the first
+        self._early: list[Deviation] = []
+        self.early = 0
+        """How often ``MAX_FOLDS`` ended a window early: a figure for the agent's counters."""
+
+    def offer(self, deviation: Deviation) -> Deviation | None:
+        """Return ``deviation`` if it is to be told now, None if it is counted as a repeat."""
+        key = fold_key(deviation)
+        fold = self._folds.get(key)
+        if fold is not None and deviation.first_kernel_ns - fold.first.first_kernel_ns < self._window_ns:
+            fold.add(deviation)
+            return None
+        if fold is not None:
+            self._end(self._folds.pop(key))
+        elif len(self._folds) >= MAX_FOLDS:
+            self.early += 1
+            self._end(self._folds.popitem(last=False)[1])
+        self._folds[key] = _Fold(deviation)
+        return deviation
+
+    def _end(self, fold: _Fold) -> None:
+        """Keep a fold's update for the next ``expire``."""
+        update = fold.update()
+        if update is not None:
+            self._early.append(update)
+
+    def expire(self, now_kernel_ns: int) -> list[Deviation]:
+        """Return the updates of windows that ended before ``now_kernel_ns``, oldest first."""
+        while self._folds:
+            key, fold = next(iter(self._folds.items()))
+            if now_kernel_ns - fold.first.first_kernel_ns < self._window_ns:
+                break
+            del self._folds[key]
+            self._end(fold)
+        updates, self._early = self._early, []
+        return updates
+
+    def drain(self) -> list[Deviation]:
+        """End every window and return the updates: the agent stops."""
+        while self._folds:
+            self._end(self._folds.popitem(last=False)[1])
+        updates, self._early = self._early, []
+        return updates

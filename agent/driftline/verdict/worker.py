@@ -1,0 +1,131 @@
+"""A thread for what would hold up the pipeline: digests of executables, comparisons with the image's file.
+
+In: ``HashTask`` and ``CompareTask``. Out: the same tasks with their result, from ``take`` after a call of ``wake``. Why
+a thread: a file system may take seconds, or never answer. Next: pipeline.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from driftline.errors import DriftlineError
+from driftline.nouns import Deviation, ExecEvent, LoadEvent, Loss, Subject
+from driftline.verdict.copyup import compare
+from driftline.verdict.hashing import GONE, hash_executable
+
+MAX_TASKS = 1_024
+"""Tasks waiting: a storm of execs is folded before it comes here; beyond this a task is left undone, and counted."""
+STOP_SECONDS = 1.0
+"""Longest ``stop`` waits for a file system that does not answer (the thread dies with the process)."""
+
+
+@dataclass(slots=True)
+class HashTask:
+    """Digest of the executable of ``deviation``. ``init``: pid of the container's init, whose root outlives others."""
+
+    deviation: Deviation
+    init: int
+    sha256: str = ""
+    note: str = ""
+
+    def run(self, limit: int) -> None:
+        """Do it."""
+        process, file = self.deviation.process, self.deviation.file
+        if process is None or file is None:
+            return
+        self.sha256, self.note = hash_executable(process.pid, file, limit)
+        if self.note == GONE and self.init:
+            self.sha256, self.note = hash_executable(self.init, file, limit)
+
+
+@dataclass(slots=True)
+class CompareTask:
+    """Does the file of ``event`` still hold what the image's file holds?"""
+
+    event: ExecEvent | LoadEvent
+    subject: Subject
+    init: int
+    same: bool | None = None
+
+    def run(self, limit: int) -> None:
+        """Do it."""
+        self.same = compare(self.event.process.pid, self.event.file, limit)
+        if self.same is None and self.init:
+            self.same = compare(self.init, self.event.file, limit)
+
+
+Task = HashTask | CompareTask
+
+
+class Worker:
+    """Owns the thread ``evidence``. ``wake`` is called on that thread."""
+
+    def __init__(self, limit: int, wake: Callable[[], None]) -> None:
+        self._limit = limit
+        self._wake = wake
+        self._changed = threading.Condition()
+        self._tasks: deque[Task] = deque()
+        self._done: deque[Task] = deque()
+        self._refused = 0
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, task: Task) -> bool:
+        """Take a task; False, counted, when too many wait."""
+        with self._changed:
+            if len(self._tasks) >= MAX_TASKS:
+                self._refused += 1
+                return False
+            self._tasks.append(task)
+            self._changed.notify()
+            return True
+
+    def take(self) -> list[Task]:
+        """Return what was done since the last call. Raises DriftlineError if the thread died."""
+        with self._changed:
+            done = list(self._done)
+            self._done.clear()
+            failure = self._failure
+        if failure is not None:
+            raise DriftlineError(f"the thread that reads executables ended: {failure!r}") from failure
+        return done
+
+    def losses(self) -> list[Loss]:
+        """Return and reset how many tasks were left undone."""
+        with self._changed:
+            refused, self._refused = self._refused, 0
+        return [Loss("evidence", "tasks_full", refused)] if refused else []
+
+    def stop(self) -> bool:
+        """End the thread after the task in hand. False if it did not end in ``STOP_SECONDS``."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(STOP_SECONDS)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while (task := self._next()) is not None:
+                task.run(self._limit)
+                with self._changed:
+                    self._done.append(task)
+                self._wake()
+        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take() raises it in the main loop
+            with self._changed:
+                self._failure = error
+            self._wake()
+
+    def _next(self) -> Task | None:
+        with self._changed:
+            while not (self._tasks or self._stopping):
+                self._changed.wait()
+            return None if self._stopping else self._tasks.popleft()

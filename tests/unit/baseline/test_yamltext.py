@@ -1,0 +1,104 @@
+"""The YAML: lossless, readable, one line per behaviour, and careful with what people or attackers write."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+import yaml
+from hypothesis import given
+
+from driftline.baseline.document import DocumentError
+from driftline.baseline.schema import Baseline
+from driftline.baseline.yamltext import from_yaml, to_yaml
+from unit.baseline.documents import baselines, small
+
+
+@given(baselines)
+def test_round_trip_loses_nothing(baseline: Baseline) -> None:
+    assert from_yaml(to_yaml(baseline)) == baseline
+
+
+@given(baselines)
+def test_it_is_printable_and_no_name_makes_a_line(baseline: Baseline) -> None:
+    text = to_yaml(baseline)
+    unprintable = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+    assert unprintable.isdisjoint(map(unicodedata.category, text.replace("\n", "")))
+    assert len(text.splitlines()) == text.count("\n")
+    assert sum(line.startswith("  - {") for line in text.splitlines()) == len(baseline.entries)
+
+
+@given(baselines)
+def test_any_yaml_parser_reads_it(baseline: Baseline) -> None:
+    assert list(yaml.load(to_yaml(baseline), Loader=yaml.CSafeLoader))[:3] == ["format", "version", "key"]
+
+
+def test_it_reads_well() -> None:
+    text = to_yaml(small())
+    assert "# PARTIAL: attached late\n# PARTIAL: losses 3\n" in text
+    assert (
+        '  - {path: "/b\\\\xff", access: "read", source: "learned", first: "1970-01-01T00:00:00.000000005Z", '
+        'last: "1970-01-01T00:00:06.000000001Z", count: 2, containers: [0]}\n' in text
+    )
+
+
+def test_what_a_person_writes_is_read_too() -> None:
+    text = to_yaml(small())
+    by_hand = text.replace(
+        '  - {path: "/lib/x.so", source: "learned"', "  - {path: /lib/by hand.so, source: reviewed"
+    ).replace("count: 2", "count:  7")
+    behaviour = next(each for each in from_yaml(by_hand).entries if "by hand" in str(each))
+    assert from_yaml(by_hand).entries[behaviour].source == "reviewed"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "not a mapping"),
+        ("a: [", "not YAML"),
+        ("a: &x 1\nb: *x", "line 1, column 4: anchors"),
+        ("a: *x", "line 1, column 4: aliases"),
+        ("a: !!python/object:os.system x", "anchors and tags"),
+        ("a: 1\na: 2", "line 2, column 1: key 'a' twice"),
+        ("? [a]\n: 1", "a key must be a word"),
+        ("a: 1\n---\nb: 2", "a second document"),
+        ("[" * 9, "nested too deeply"),
+        ("\x1b[2J", "not YAML"),
+        ("format: driftline.baseline/1\nversion: 1", r"document\.version: not text"),
+    ],
+)
+def test_what_is_no_baseline_is_refused_with_its_place(text: str, complaint: str) -> None:
+    with pytest.raises(DocumentError, match=complaint):
+        from_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 200_000,
+        "- " * 200_000,
+        "{a: " * 200_000,
+        "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n",
+        "\n".join(" " * depth + "a:" for depth in range(1_000)),
+    ],
+)
+def test_bombs_cost_no_time(text: str) -> None:
+    before = time.process_time()
+    with pytest.raises(DocumentError):
+        from_yaml(text)
+    assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize(
+    "wrong", ["now", "2026-11-23T08:00:00Z", "2026-13-23T08:00:00.000000000Z", "1960-11-23T08:00:00.000000000Z"]
+)
+def test_a_wrong_time_is_named(wrong: str) -> None:
+    text = to_yaml(small()).replace("1970-01-01T00:00:00.000000005Z", wrong, 1)
+    with pytest.raises(DocumentError, match=r"exec\[0\]\.first"):
+        from_yaml(text)
+
+
+def test_a_malformed_escape_is_named() -> None:
+    with pytest.raises(DocumentError, match=r"load\[0\]\.path: not text"):
+        from_yaml(to_yaml(small()).replace("/lib/x.so", "/lib/\\\\q.so"))
