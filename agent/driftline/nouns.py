@@ -56,7 +56,8 @@ class RecordFlag(IntFlag):
     DIRECTORY = 1 << 11
     SNAPSHOT = 1 << 12  # made by user space from /proc when the agent attached late
     CACHEABLE = 1 << 13  # the record carries a complete kernel identity for the verdict cache
-    MOUNT_CROSSED = 1 << 14
+    CWD_TRUNCATED = 1 << 14  # outermost components of the working directory are missing
+    STAND_IN = 1 << 15  # exec_id (of an exec: by_exec_id) is that of an equal exec told earlier; its own was known
 
 
 @dataclass(slots=True)

@@ -1,0 +1,46 @@
+# Every target installs what it needs; `make` alone lists them.
+PYTHON := .venv/bin/python
+STAMP := .venv/.installed
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench kernels proto clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(STAMP) ## install distribution packages and the virtual environment
+
+$(STAMP): pyproject.toml deploy/setup.sh
+	@deploy/setup.sh
+
+demo: $(STAMP) ## learn a real container, attack it, watch the deviations arrive (KEEP=1: leave it running)
+	@$(PYTHON) deploy/demo/demo.py $(if $(KEEP),--keep)
+
+test: $(STAMP) ## the whole test suite (DRIFTLINE_KERNEL_TESTS=1: a kernel or container test that cannot run fails)
+	@$(PYTHON) -m pytest
+
+lint: $(STAMP) ## format, lint, types, import contracts, proto, C
+	ruff format --check .
+	ruff check .
+	mypy -p driftline -p driftline_collector
+	lint-imports
+	buf lint
+	clang-format --dry-run --Werror bpf/*.c bpf/include/*.h
+
+format: $(STAMP) ## format Python and C
+	ruff format .
+	ruff check --fix .
+	clang-format -i bpf/*.c bpf/include/*.h
+
+bench: $(STAMP) ## measure this machine; writes benchmarks/RESULTS.md
+	@$(PYTHON) -m benchmarks.run
+
+kernels: $(STAMP) ## try the sensor on other kernels under QEMU (slow; not part of `make test`)
+	@tests/vm/matrix.sh
+
+proto: $(STAMP) ## regenerate the Python code of proto/
+	@proto/generate.sh
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

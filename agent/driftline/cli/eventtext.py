@@ -1,0 +1,99 @@
+"""Events as text: one line for a person, one object for a program.
+
+In: an event and its container. Out: text in which nothing from a container can act on a terminal. Next: ``events``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import Enum
+from typing import Any
+
+from driftline.decode.record import AnyEvent
+from driftline.nouns import (
+    Access,
+    CgroupEvent,
+    ConnectEvent,
+    Event,
+    ExecEvent,
+    LoadEvent,
+    OpenEvent,
+    RecordFlag,
+    Subject,
+)
+from driftline.text import escape
+
+HIDDEN = {"cache_key", "cache_value", "epoch"}  # the kernel's own business
+QUIET_FLAGS = RecordFlag.CACHEABLE | RecordFlag.IS_INIT
+ACCESS = (
+    (Access.READ, "read"),
+    (Access.WRITE, "write"),
+    (Access.CREATE, "create"),
+    (Access.TRUNCATE, "truncate"),
+    (Access.APPEND, "append"),
+)
+
+
+def name_of(subject: Subject | None, cgroup: int) -> str:
+    """What to call a container before and after its engine named it."""
+    if subject is None:
+        return f"cgroup:{cgroup}"
+    own = subject.name or subject.container_id[:12] or subject.cgroup_path.rpartition("/")[2]
+    return f"{subject.pod}/{own}" if subject.pod else own
+
+
+def line(event: AnyEvent, subject: Subject | None) -> str:
+    """One line, escaped."""
+    who = escape(name_of(subject, event.cgroup))
+    if isinstance(event, CgroupEvent):
+        return f"{event.change.value:8} {who}  {escape(event.path)}"
+    process = event.process
+    head = f"{_verb(event):8} {who}  {process.pid} {escape(process.comm)} uid {process.uid}"
+    return f"{head}  {_what(event)}{_flags(event)}"
+
+
+def _verb(event: Event) -> str:
+    return type(event).__name__.removesuffix("Event").lower()
+
+
+def _what(event: Event) -> str:
+    if isinstance(event, ExecEvent):
+        argv = " ".join(escape(argument) for argument in event.argv)
+        extra = f" env {','.join(event.environment)}" if event.environment else ""
+        return f"{escape(event.file.path)} ({event.file.origin.value}) as {escape(event.invoked)}: {argv}{extra}"
+    if isinstance(event, OpenEvent):
+        access = ",".join(name for bit, name in ACCESS if event.access & bit)
+        return f"{escape(event.file.path)} ({event.file.origin.value}) {access}"
+    if isinstance(event, LoadEvent):
+        return f"{escape(event.file.path)} ({event.file.origin.value})"
+    if isinstance(event, ConnectEvent):
+        port = f":{event.port}" if event.family != "unix" else ""
+        address = f"[{event.address}]" if event.family == "ipv6" else escape(event.address)
+        return f"{event.protocol} {address}{port}"
+    return ""
+
+
+def _flags(event: Event) -> str:
+    flags = RecordFlag(event.flags) & ~QUIET_FLAGS
+    names = [flag.name.lower() for flag in RecordFlag if flag in flags and flag.name]
+    return f"  [{' '.join(names)}]" if names else ""
+
+
+def as_json(event: AnyEvent, subject: Subject | None) -> dict[str, Any]:
+    """Plain values; hostile text escaped as in every other output."""
+    values = {name: _plain(value) for name, value in asdict(event).items() if name not in HIDDEN}
+    values["event"] = _verb(event) if isinstance(event, Event) else "cgroup"
+    values["container"] = _plain(asdict(subject)) if subject else None
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items() if key not in HIDDEN}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

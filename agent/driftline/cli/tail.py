@@ -1,0 +1,194 @@
+"""``driftline tail``: deviations as they happen.
+
+In: filters. Out: one line per deviation on standard output, flushed at once; what concerns the connection goes to
+standard error. Why it never gives up while following: the collector may be restarted, and the cursor of the last
+response lets the tail go on without a gap. Next: ``render`` makes the lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from driftline.cli import render
+from driftline.cli.main import printable
+from driftline.errors import CollectorError, RecordError, SettingsError
+from driftline.nouns import Deviation, Kind, Severity
+from driftline.text import escape
+from driftline.wire.address import DEFAULT_COLLECTOR
+from driftline.wire.backoff import Backoff
+from driftline.wire.client import CollectorClient
+from driftline.wire.convert import SEVERITY_TO_WIRE, deviation_from_wire
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.jsontext import deviation_to_json
+
+REMEMBERED = 10_000
+"""Deviations whose count is remembered, to show a repeat as such; a forgotten one is shown in full again."""
+
+LONGEST_WAIT = 2.0
+"""Seconds between attempts to reach the collector again: somebody is watching."""
+
+INTERRUPTED = 130  # exit status of a program ended by Ctrl-C, as shells count it
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def command(
+    collector: Annotated[str, typer.Option(metavar="HOST:PORT", help="The collector.")] = DEFAULT_COLLECTOR,
+    severity: Annotated[Severity, typer.Option(help="This severity and above.")] = Severity.INFO,
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Kind, or its beginning (exec, file.write). Repeatable.")
+    ] = None,
+    node: Annotated[str, typer.Option(help="Node name.")] = "",
+    namespace: Annotated[str, typer.Option(help="Kubernetes namespace.")] = "",
+    container: Annotated[str, typer.Option(help="Container or pod name, or beginning of the container's id.")] = "",
+    image: Annotated[str, typer.Option(help="Part of the image's reference or digest.")] = "",
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="Begin with stored ones since: 90s, 30m, 1h, 7d or 2026-11-23T14:00.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line, with all evidence.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Process tree, file, digest, notes.")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for new ones. Without: end after the stored ones.")] = True,
+) -> None:
+    """Follow deviations as they happen.
+
+    With --no-follow and no --since, all stored deviations are shown. Colours: only on a terminal, and not if NO_COLOR
+    is set.
+    """
+    wanted = pb.DeviationFilter(
+        minimum_severity=SEVERITY_TO_WIRE[severity],
+        kinds=map(known_kind, kind or ()),
+        node=escape(node),
+        namespace=escape(namespace),
+        container=escape(container),
+        image=escape(image),
+        since_wall_ns=moment(since, time.time_ns()) if since else 0,
+    )
+    request = pb.TailRequest(filter=wanted, replay=bool(since) or not follow, follow=follow)
+    try:
+        watch(collector, request, Printer(json, verbose))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # whoever read our lines has gone; nor can Python flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
+
+
+def known_kind(text: str) -> str:
+    """Return ``text`` if it is a kind or the beginning of one. Raises SettingsError otherwise."""
+    if not any(kind == text or kind.startswith(f"{text}.") for kind in Kind):
+        raise SettingsError(f"no kind of deviation is called '{escape(text)}'", f"one of {', '.join(Kind)}")
+    return text
+
+
+def moment(text: str, now_ns: int) -> int:
+    """Return the Unix time in nanoseconds that ``text`` means: an age such as "1h", or an ISO 8601 time.
+
+    A time without zone is local. Raises SettingsError for anything else.
+    """
+    if match := re.fullmatch(r"([0-9]{1,9})([smhdw])", text):
+        return max(0, now_ns - int(match[1]) * _UNITS[match[2]] * 1_000_000_000)
+    try:
+        return max(0, int(datetime.fromisoformat(text).timestamp() * 1000) * 1_000_000)
+    except (ValueError, OverflowError, OSError):
+        raise SettingsError(f"'{escape(text)}' is no time", "write 90s, 30m, 1h, 7d or 2026-11-23T14:00") from None
+
+
+def watch(target: str, request: pb.TailRequest, printer: Printer) -> None:
+    """Print what ``request`` asks for. Following, it outlives every interruption; else raises CollectorError."""
+    backoff, lost, started = Backoff(longest=LONGEST_WAIT), False, time.time_ns()
+    while True:
+        client = CollectorClient(target)
+        try:
+            for response in client.tail(request):
+                if lost:
+                    _say(f"collector {client.target} is back")
+                lost = False
+                backoff.reset()
+                printer.show(response)
+                request.resume.CopyFrom(response.cursor)
+        except CollectorError as error:
+            if not request.follow:
+                raise
+            if not lost:
+                _say(f"{error.args[0]}; trying again")
+            lost = True
+        finally:
+            client.close()
+        if not request.follow:
+            return
+        _from_here(request, started)
+        time.sleep(backoff.next())
+
+
+def _from_here(request: pb.TailRequest, started: int) -> None:
+    """Let a tail that was never answered begin when its user typed it, not when the collector came up."""
+    if not request.replay:
+        request.replay = True
+        request.filter.since_wall_ns = started
+
+
+class Printer:
+    """Writes responses to standard output as lines: text, with ``verbose`` more of it, or JSON."""
+
+    def __init__(self, json: bool, verbose: bool) -> None:
+        self._json = json
+        self._verbose = verbose
+        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+    def show(self, response: pb.TailResponse) -> None:
+        """Print one response with one write, so that a burst is not slowed by many."""
+        if response.missed:
+            _say(f"{response.missed} deviations missed: this reader is too slow; see them with --since and --no-follow")
+        new = [(deviation, before) for deviation, before in self._read(response) if deviation.count > before]
+        if self._json:
+            sys.stdout.write("".join(f"{deviation_to_json(deviation)}\n" for deviation, _ in new))
+        elif new:
+            sys.stdout.write(self._styled(Text("\n").join(self._lines(new))))
+        sys.stdout.flush()
+
+    def _styled(self, text: Text) -> str:
+        """Return ``text`` with the colours the terminal has. (The console itself would hide a broken pipe.)"""
+        with self._console.capture() as capture:
+            self._console.print(text, soft_wrap=True)
+        return capture.get()
+
+    def _read(self, response: pb.TailResponse) -> Iterable[tuple[Deviation, int]]:
+        """Yield each deviation with the count it was last shown with, 0 if it was not."""
+        for stored in response.deviations:
+            try:
+                deviation = deviation_from_wire(stored.deviation)
+            except RecordError as error:
+                _say(str(error.args[0]))
+                continue
+            key = deviation.node, deviation.id
+            before = self._counts.pop(key, 0)
+            self._counts[key] = max(before, deviation.count)
+            if len(self._counts) > REMEMBERED:
+                self._counts.popitem(last=False)
+            yield deviation, before
+
+    def _lines(self, new: Iterable[tuple[Deviation, int]]) -> Iterable[Text]:
+        now = datetime.now()
+        for deviation, before in new:
+            if before:
+                yield render.update(deviation, deviation.count - before, now)
+                continue
+            yield render.line(deviation, now)
+            if self._verbose:
+                yield render.details(deviation)
+
+
+def _say(sentence: str) -> None:
+    print(f"driftline: {printable(sentence)}", file=sys.stderr, flush=True)

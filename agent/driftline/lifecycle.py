@@ -1,0 +1,266 @@
+"""The agent process, from start to stop.
+
+In: validated settings. Out: an exit status. ``_start`` reads like a checklist: each step is fatal, or degrades by an
+explicit sentence on standard error. Why no CLI here: the agent process stays lean (see tests/repo). Runs as
+``python -m driftline.lifecycle SETTINGS_JSON``. Next: nobody; this is the top.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from driftline.baseline.shelf import Shelf, Shelved
+from driftline.baseline.store import BaselineStore
+from driftline.errors import DriftlineError, StateError
+from driftline.identify.engines.installed import installed_engines
+from driftline.identify.hierarchy import find
+from driftline.identify.late import LateReader
+from driftline.identify.resolver import Resolver
+from driftline.live import trace_existing
+from driftline.nouns import Loss
+from driftline.pipeline import Pipeline
+from driftline.probe.counters import losses as only_losses
+from driftline.probe.layout import ABI
+from driftline.probe.preflight import choose, examine_providers
+from driftline.probe.sensor import Sensor
+from driftline.report.sink import Sink
+from driftline.settings import Settings, from_json
+from driftline.verdict.worker import Worker
+
+NS = 1_000_000_000
+TICK_SECONDS = 0.25  # how late a window may end; an idle agent wakes four times a second
+SAVE_SECONDS = 5.0  # learning lost by a kill -9, at most
+PAUSE_SECONDS = 0.001  # least time between two reads of busy rings: batches instead of one wake-up per record
+STOP_SECONDS = 3.0  # for the sink to deliver what is left; the whole stop stays under 5 s
+
+
+def say(sentence: str) -> None:
+    """One line for the operator on standard error."""
+    print(f"driftline agent: {sentence}", file=sys.stderr, flush=True)
+
+
+class Agent:
+    """One agent. ``run`` returns when it was told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = False
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._told: dict[tuple[str, str], int] = {}
+        self._started = time.monotonic()
+        self._complaints: set[str] = set()
+
+    # --- start -------------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Start, work, stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._start()
+        try:
+            self._loop()
+        finally:
+            self._stop()
+        return 0
+
+    def _start(self) -> None:
+        settings = self._settings
+        self._hierarchy = find()
+        state = self._state_directory()
+        provider, reason = choose(examine_providers(), settings.open_provider)
+        self._sensor = Sensor.start(settings, provider, Path(self._hierarchy.root), state / "cache" if state else None)
+        self._shelf = Shelf(
+            BaselineStore(str(state)) if state else None, settings.learn_seconds, settings.learn_quiet_seconds
+        )
+        self._shelf.load()
+        self._sink = make_sink(settings, provider)
+        self._resolver = Resolver(
+            installed_engines(settings), settings.identify_seconds, settings.watched_roots, self.wake
+        )
+        self._worker = Worker(settings.hash_bytes, self.wake)
+        self.pipeline = Pipeline(
+            settings, self._sensor, self._resolver, self._shelf, self._sink, self._worker, self._on_learned
+        )
+        for part in (self._sink, self._resolver, self._worker):
+            part.start()
+        self._running: dict[int, str] = {}
+        trace_existing(self._hierarchy, self._sensor, settings, self._appear_late)
+        self._late = LateReader(self._running, self.wake)
+        self._late.start()
+        self._state = state
+        self._armed_at = time.time()
+        say(f"armed in {time.monotonic() - self._started:.2f} s, opens by {provider} ({reason})")
+        self._complain()
+
+    def _appear_late(self, cgroup: int, path: str) -> None:
+        if self.pipeline.appear(cgroup, cgroup, path, 0, attached_late=True):
+            self._running[cgroup] = self._hierarchy.directory(path)
+
+    def _state_directory(self) -> Path | None:
+        path = Path(self._settings.state_dir)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            probe = path / f".write-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            say(f"state directory {path} cannot be written ({error.strerror}): baselines are kept in memory only")
+            return path if path.is_dir() else None
+        return path
+
+    # --- work --------------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Make the loop look at what other threads finished. Any thread."""
+        try:
+            os.eventfd_write(self._wake_fd, 1)
+        except BlockingIOError:
+            pass  # it is awake already
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        self.wake()
+
+    def _loop(self) -> None:
+        poller = select.epoll()
+        for descriptor in (*self._sensor.epoll_fds, self._wake_fd):
+            poller.register(descriptor, select.EPOLLIN)
+        due = {"tick": 0.0, "save": 0.0, "beat": 0.0}
+        last_read = 0.0
+        while not self._stopping:
+            ready = poller.poll(TICK_SECONDS)
+            if any(descriptor == self._wake_fd for descriptor, _events in ready):
+                os.eventfd_read(self._wake_fd)
+            now = time.monotonic()
+            if now - last_read < PAUSE_SECONDS:
+                time.sleep(PAUSE_SECONDS - (now - last_read))
+            records = self._sensor.read()
+            if records:
+                self.pipeline.feed(records)
+                last_read = time.monotonic()
+            for snapshot in self._late.take():
+                self.pipeline.take_snapshot(snapshot)
+            self.pipeline.collect()
+            self._now_and_then(due)
+        poller.close()
+
+    def _now_and_then(self, due: dict[str, float]) -> None:
+        now = time.monotonic()
+        if now >= due["tick"]:
+            due["tick"] = now + TICK_SECONDS
+            self.pipeline.tick(time.monotonic_ns())
+            self._account()
+        if now >= due["save"]:
+            due["save"] = now + SAVE_SECONDS
+            self._shelf.save()
+            self._complain()
+        if now >= due["beat"]:
+            due["beat"] = now + self._settings.heartbeat_seconds
+            self._beat()
+
+    def _account(self) -> None:
+        """Losses in the kernel since the last call; what the token buckets held back is counted per container."""
+        counts = only_losses(self._sensor.counters())
+        fresh = []
+        for (hook, cause), count in counts.items():
+            if cause != "bucket_empty" and count > self._told.get((hook, cause), 0):
+                fresh.append(Loss(hook, cause, count - self._told.get((hook, cause), 0)))
+        self._told = counts
+        self.pipeline.account(fresh)
+        self.pipeline.tell_losses(time.monotonic_ns())
+
+    def _beat(self) -> None:
+        losses = [Loss(hook, cause, count) for (hook, cause), count in self.pipeline.lost.items()]
+        self._sink.heartbeat(losses, self._counters())
+        self._write_status()
+
+    def _counters(self) -> dict[str, int]:
+        figures = self.pipeline.figures
+        found = {f"kernel.{hook}.{name}": count for (hook, name), count in self._sensor.counters().items()}
+        found |= {"pipeline.records": figures.records, "pipeline.deviations": figures.deviations}
+        failures, _last = self._resolver.engine_failures
+        return found | {"identify.engine_failures": failures}
+
+    def _write_status(self) -> None:
+        """For `driftline doctor`: what this agent counts."""
+        if self._state is None:
+            return
+        status = {
+            "pid": os.getpid(),
+            "provider": self._sensor.provider,
+            "armed_at": self._armed_at,
+            "losses": {f"{hook}.{cause}": count for (hook, cause), count in self.pipeline.lost.items()},
+            "counters": self._counters(),
+            "baselines": {shelved.key: "learning" if shelved.learning else "active" for shelved in self._shelf},
+        }
+        temporary = self._state / "status.json.new"
+        try:
+            temporary.write_text(json.dumps(status, sort_keys=True))
+            temporary.replace(self._state / "status.json")
+        except OSError as error:
+            self._shelf.errors.append(StateError(f"cannot write the status file: {error.strerror}"))
+
+    def _complain(self) -> None:
+        """Each trouble with the disk once, not every five seconds."""
+        for error in self._shelf.errors:
+            sentence = str(error)
+            if sentence not in self._complaints:
+                self._complaints.add(sentence)
+                say(sentence)
+        self._shelf.errors.clear()
+
+    def _on_learned(self, shelved: Shelved) -> None:
+        count = len(shelved.matcher.execs) + len(shelved.matcher.loads) + len(shelved.matcher.connects)
+        count += sum(bits.bit_count() for bits in shelved.matcher.opens.values())
+        partial = f", partial: {', '.join(shelved.reasons)}" if shelved.reasons else ""
+        say(f"detecting {shelved.image or shelved.key}: {count} behaviours learned{partial}")
+
+    # --- stop --------------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """Take what the rings still hold, then give everything back."""
+        self.pipeline.feed(self._sensor.read())
+        self._account()
+        self._sensor.close()
+        self._late.stop()
+        self._resolver.stop()
+        self._worker.stop()
+        self.pipeline.collect()
+        self.pipeline.finish()
+        self._sink.stop(STOP_SECONDS)
+        self._complain()
+        lost = sum(self.pipeline.lost.values())
+        say(f"stopped: {self.pipeline.figures.deviations} deviations told, {lost} losses counted")
+
+
+def make_sink(settings: Settings, provider: str) -> Sink:
+    """Where deviations go: the collector, or standard output."""
+    if settings.collector:
+        from driftline.report.stream import AgentIdentity, StreamSink
+
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        identity = AgentIdentity(settings.node, ABI, boot, hook_providers={"open": provider})
+        return StreamSink(settings.collector, identity, settings.report_queue)
+    from driftline.report.jsonlines import JsonLinesSink
+
+    return JsonLinesSink(sys.stdout, settings.report_queue)
+
+
+def main() -> int:
+    """Run the agent with the settings given as JSON on the command line."""
+    try:
+        return Agent(from_json(json.loads(sys.argv[1]))).run()
+    except DriftlineError as error:
+        say(f"error: {error}")
+        return error.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The running kernel without the pipeline: events and their containers' names, nothing judged.
+
+In: settings. Out: batches of records, and who each cgroup is. Why apart from ``lifecycle``: `events` and `capture` must
+show what the kernel tells even where a later stage is wrong. Next: these commands.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from driftline.decode.cgroup import decode_cgroup
+from driftline.decode.header import unpack_header
+from driftline.identify.cgroups import Role, parse
+from driftline.identify.engines.installed import installed_engines
+from driftline.identify.hierarchy import Hierarchy, find
+from driftline.identify.resolver import Resolver
+from driftline.identify.subjects import Subjects
+from driftline.nouns import CgroupChange, Subject
+from driftline.probe.preflight import choose, examine_providers
+from driftline.probe.sensor import Sensor
+from driftline.settings import Settings
+from driftline.source import follow
+
+CGROUP_KINDS = (5, 6)
+
+
+def trace_existing(
+    hierarchy: Hierarchy, sensor: Sensor, settings: Settings, appear: Callable[[int, str], None]
+) -> None:
+    """Trace the cgroups that ran before us; the mkdir hook is attached already, so none falls between."""
+    for name in settings.watched_roots:
+        directory = Path(hierarchy.directory(f"/{name}"))
+        if directory.is_dir():
+            number = directory.stat().st_ino
+            sensor.trace(number, number, True)
+    for cgroup in hierarchy.watched(settings.watched_roots):
+        found = parse(cgroup.path, settings.watched_roots)
+        sensor.trace(cgroup.cgroup, cgroup.cgroup, bool(found and found.role is Role.TREE))
+        appear(cgroup.cgroup, cgroup.path)
+    sensor.adopt()
+
+
+class Live:
+    """Sensor and names. Use as a context manager; ``batches`` runs until ``until`` says so."""
+
+    def __init__(self, settings: Settings, wake: Callable[[], None] = lambda: None) -> None:
+        self._settings = settings
+        self.subjects = Subjects()
+        self._hierarchy = find()
+        self._resolver = Resolver(installed_engines(settings), settings.identify_seconds, settings.watched_roots, wake)
+        self.provider, self.reason = choose(examine_providers(), settings.open_provider)
+
+    def __enter__(self) -> Live:
+        cache = Path(self._settings.state_dir) / "cache"
+        self.sensor = Sensor.start(self._settings, self.provider, Path(self._hierarchy.root), cache)
+        self._resolver.start()
+        trace_existing(self._hierarchy, self.sensor, self._settings, self._appear_late)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sensor.close()
+        self._resolver.stop()
+
+    def _appear_late(self, cgroup: int, path: str) -> None:
+        self._appear(cgroup, cgroup, path, True)
+
+    def _appear(self, cgroup: int, subject: int, path: str, late: bool) -> None:
+        if self.subjects.appear(cgroup, subject) and cgroup == subject:
+            self.subjects.identify(Subject(cgroup, path))
+            self._resolver.request(cgroup, path, 0 if late else time.monotonic_ns(), late)
+
+    def batches(self, until: Callable[[], bool]) -> Iterator[tuple[list[bytes], list[Subject]]]:
+        """Records, and containers named since the last batch."""
+        for records in follow(self.sensor.epoll_fds, self.sensor.read, until):
+            for record in records:
+                if record[2] in CGROUP_KINDS:
+                    self._take_cgroup(record)
+            named = self._resolver.take()
+            for subject in named:
+                self.subjects.identify(subject)
+            yield records, named
+
+    def _take_cgroup(self, record: bytes) -> None:
+        event = decode_cgroup(record, unpack_header(record))
+        if event.change is CgroupChange.CREATED:
+            self._appear(event.cgroup, event.subject, event.path, False)
+        else:
+            self.subjects.vanish(event.cgroup)

@@ -1,0 +1,382 @@
+"""Records in, deviations out: the stages in the order of the data, on one thread.
+
+In: batches of record bytes from a ring or a capture, and the passing of time. Out: deviations to a sink, verdicts back
+to the kernel's cache. Why one thread: the state of every stage is plain and unlocked; whatever may wait (engines,
+files, collector) has its own thread and hands results over. Next: ``lifecycle`` drives it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from driftline.baseline.behaviour import behaviour_of
+from driftline.baseline.shelf import Shelf, Shelved
+from driftline.decode.record import decode
+from driftline.errors import RecordError
+from driftline.identify.addresses import own_addresses
+from driftline.identify.cgroups import Role, parse
+from driftline.identify.lineage import Lineage
+from driftline.identify.snapshot import Snapshot
+from driftline.identify.subjects import Subjects
+from driftline.identify.waiting import WaitingRoom
+from driftline.nouns import (
+    CgroupChange,
+    CgroupEvent,
+    ConnectEvent,
+    Deviation,
+    Event,
+    ExecEvent,
+    LoadEvent,
+    Loss,
+    RecordFlag,
+    Subject,
+)
+from driftline.report.sink import Sink
+from driftline.settings import Settings
+from driftline.verdict.evidence import Context, deviation_of
+from driftline.verdict.folding import Folder
+from driftline.verdict.gap import Gaps
+from driftline.verdict.judge import judge, judge_compared
+from driftline.verdict.outcome import Verdict
+from driftline.verdict.uuid7 import Uuid7
+from driftline.verdict.worker import CompareTask, HashTask, Task
+
+NS = 1_000_000_000
+UNSEEN = frozenset({"ring_full", "bucket_empty", "read_fault", "scratch", "cgroups_full", "waiting_full", "malformed"})
+"""Causes by which an event was not seen at all: a baseline learned meanwhile is not complete."""
+ENTERED, IS_INIT = int(RecordFlag.ENTERED), int(RecordFlag.IS_INIT)
+
+
+class Kernel(Protocol):
+    """What the pipeline tells the kernel side; ``probe.sensor.Sensor``, or nothing when a capture is replayed."""
+
+    def know_file(self, key: bytes, value: bytes) -> None: ...
+    def know_exec(self, key: bytes, value: bytes) -> None: ...
+    def know_connect(self, key: bytes) -> None: ...
+    def trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> bool: ...
+    def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None: ...
+    def relabel(self, pid: int, exec_id: int, flags: int) -> None: ...
+    def held_back(self, subject: int) -> int: ...
+    def forget(self, subject: int) -> None: ...
+
+
+class Namer(Protocol):
+    """Who names containers; ``identify.resolver.Resolver``, or the capture itself when one is replayed."""
+
+    def request(self, cgroup: int, path: str, started_ns: int, attached_late: bool) -> None: ...
+    def gone(self, cgroup: int) -> None: ...
+    def take(self) -> list[Subject]: ...
+    def losses(self) -> list[Loss]: ...
+
+
+class Evidence(Protocol):
+    """Who reads executables; ``verdict.worker.Worker``, or nobody when a capture is replayed."""
+
+    def put(self, task: HashTask | CompareTask) -> bool: ...
+    def take(self) -> list[Task]: ...
+    def losses(self) -> list[Loss]: ...
+
+
+@dataclass(slots=True)
+class Container:
+    """What the pipeline keeps of a living container."""
+
+    cgroups: set[int]
+    init: int = 0  # pid
+    epoch: int = 0
+    held_back: int = 0  # already told
+    own: frozenset[str] | None = None  # its addresses, read at its first connect
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counts since the start, for heartbeats and the status file."""
+
+    records: int = 0
+    malformed: int = 0
+    deviations: int = 0
+    by_kind: dict[str, int] = field(default_factory=dict)
+
+
+class Pipeline:
+    """All stages of one agent. ``listener`` is told when an image's learning ends."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        kernel: Kernel,
+        namer: Namer,
+        shelf: Shelf,
+        sink: Sink,
+        worker: Evidence,
+        listener: Callable[[Shelved], None],
+        addresses: Callable[[int], frozenset[str]] = own_addresses,
+    ) -> None:
+        self._settings = settings
+        self._kernel, self._namer, self._shelf, self._sink, self._worker = kernel, namer, shelf, sink, worker
+        self._listener, self._addresses = listener, addresses
+        self.subjects, self.lineage, self._waiting = Subjects(), Lineage(), WaitingRoom()
+        self._ids = Uuid7()
+        self._folder = Folder(int(settings.fold_seconds * NS))
+        self._gaps = Gaps(settings.node, self._ids)
+        self._containers: dict[int, Container] = {}
+        self._by_path: dict[str, int] = {}
+        self._wall_offset = time.time_ns() - time.monotonic_ns()
+        self.figures = Figures()
+        self.lost: dict[tuple[str, str], int] = {}
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    def feed(self, records: list[bytes]) -> None:
+        """Take a batch of records."""
+        self.figures.records += len(records)
+        for record in records:
+            try:
+                event = decode(record)
+            except RecordError:
+                self.figures.malformed += 1
+                self._lose([Loss("decode", "malformed", 1)])
+                continue
+            self.take(event)
+
+    def take(self, event: Event | CgroupEvent) -> None:
+        """Take one event: hold it until its container has a name, or judge it."""
+        if isinstance(event, CgroupEvent):
+            self._take_cgroup(event)
+            return
+        if isinstance(event, ExecEvent):
+            self._take_exec(event)
+        subject = self.subjects.get(event.cgroup)
+        if subject is None:
+            self._waiting.hold(event, time.monotonic_ns())
+        else:
+            self._judge(event, subject)
+
+    def _take_exec(self, event: ExecEvent) -> None:
+        by = self.lineage.image(event.by_exec_id)
+        if by is not None:
+            event.by_path = by.path
+        self.lineage.record(event)
+        if event.flags & IS_INIT:
+            self._container(event.cgroup).init = event.process.pid
+
+    def _container(self, cgroup: int) -> Container:
+        found = self._containers.get(cgroup)
+        if found is None:
+            found = self._containers[cgroup] = Container({cgroup})
+        return found
+
+    def _take_cgroup(self, event: CgroupEvent) -> None:
+        if event.change is CgroupChange.REMOVED:
+            self.subjects.vanish(event.cgroup)
+            self._namer.gone(event.cgroup)
+            return
+        self.appear(event.cgroup, event.subject, event.path, event.kernel_ns, attached_late=False)
+
+    def appear(self, cgroup: int, subject: int, path: str, kernel_ns: int, attached_late: bool) -> bool:
+        """A watched cgroup is there; return whether it is a container of its own.
+
+        Directories of containers and the engines' monitors are none, nested cgroups belong to theirs.
+        """
+        name = parse(path, self._settings.watched_roots)
+        role = name.role if name else Role.CONTAINER
+        if role is Role.NESTED and name:
+            subject = self._by_path.get(name.path, subject)
+        if not self.subjects.appear(cgroup, subject):
+            return False
+        if subject != cgroup:
+            container = self._container(subject)
+            container.cgroups.add(cgroup)
+            self._kernel.trace(cgroup, subject, False, container.epoch)
+            return False
+        if role in (Role.TREE, Role.MONITOR):
+            self._kernel.trace(cgroup, cgroup, role is Role.TREE)
+            self.subjects.identify(Subject(cgroup, path))
+            return False
+        self._by_path[path] = cgroup
+        self._container(cgroup)
+        self._namer.request(cgroup, path, kernel_ns, attached_late)
+        return True
+
+    def take_snapshot(self, snapshot: Snapshot) -> None:
+        """Take what a container was doing before the agent came."""
+        self.lineage.seed(snapshot.seeds)
+        self._lose(snapshot.losses)
+        for event in snapshot.events:
+            process = event.process
+            if isinstance(event, ExecEvent):
+                self._kernel.relabel(process.pid, process.exec_id, event.flags)
+            self.take(event)
+
+    def collect(self) -> None:
+        """Take what other threads finished: names of containers, digests, comparisons."""
+        for subject in self._namer.take():
+            if self.subjects.identify(subject):
+                for event in self._waiting.release(subject.cgroup):
+                    self._judge(event, subject)
+        for task in self._worker.take():
+            if isinstance(task, HashTask):
+                self._take_digest(task)
+            else:
+                self._take_comparison(task)
+
+    # --- verdicts ----------------------------------------------------------------------------------------------------
+
+    def _judge(self, event: Event, subject: Subject) -> None:
+        shelved = self._shelf.of(subject)
+        own = self._own(event) if isinstance(event, ConnectEvent) else frozenset()
+        verdict = judge(event, subject, shelved.matcher, shelved.learning is not None, own)
+        if verdict.compare and isinstance(event, ExecEvent | LoadEvent):
+            task = CompareTask(event, subject, self._container(event.cgroup).init)
+            if self._worker.put(task):
+                return
+            verdict = judge_compared(event, subject, shelved.matcher, shelved.learning is not None, None)
+        self._act(event, subject, shelved, verdict, own)
+
+    def _act(
+        self, event: Event, subject: Subject, shelved: Shelved, verdict: Verdict, own: frozenset[str] = frozenset()
+    ) -> None:
+        if verdict.learn and shelved.learning:
+            behaviour = behaviour_of(event, own)
+            if behaviour is not None:
+                wall = event.kernel_ns + self._wall_offset
+                entered = bool(event.flags & ENTERED)
+                shelved.learning.observe(behaviour, wall, subject, event.process, entered)
+        if verdict.cacheable and event.cache_key:
+            self._remember(event)
+        if verdict.kind is not None:
+            self._tell(event, subject, shelved, verdict)
+
+    def _remember(self, event: Event) -> None:
+        if isinstance(event, ExecEvent):
+            self._kernel.know_exec(event.cache_key, event.cache_value)
+        elif isinstance(event, ConnectEvent):
+            self._kernel.know_connect(event.cache_key)
+        else:
+            self._kernel.know_file(event.cache_key, event.cache_value)
+
+    def _own(self, event: ConnectEvent) -> frozenset[str]:
+        container = self._container(event.cgroup)
+        if container.own is None:
+            container.own = self._addresses(event.process.pid)
+        return container.own
+
+    def _take_comparison(self, task: CompareTask) -> None:
+        shelved = self._shelf.of(task.subject)
+        learning = shelved.learning is not None
+        verdict = judge_compared(task.event, task.subject, shelved.matcher, learning, task.same)
+        self._act(task.event, task.subject, shelved, verdict)
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Event, subject: Subject, shelved: Shelved, verdict: Verdict) -> None:
+        is_exec = isinstance(event, ExecEvent)
+        exec_id = event.by_exec_id if isinstance(event, ExecEvent) else event.process.exec_id
+        image = self.lineage.image(exec_id)
+        above = self.lineage.ancestors(exec_id)
+        context = Context(
+            node=self._settings.node,
+            wall_ns=event.kernel_ns + self._wall_offset,
+            subject=subject,
+            baseline=shelved.version,
+            learning=shelved.learning is not None,
+            reasons=shelved.reasons,
+            image=None if is_exec else image,
+            ancestors=(image, *above) if is_exec and image else above,
+        )
+        deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids))
+        if deviation is None:
+            return
+        self._submit(deviation)
+        if is_exec:
+            # At once, and again with the digest: a responder should not wait for a disk
+            self._worker.put(HashTask(deviation, self._container(event.cgroup).init))
+
+    def _submit(self, deviation: Deviation) -> None:
+        self.figures.deviations += 1
+        kind = deviation.kind.value
+        self.figures.by_kind[kind] = self.figures.by_kind.get(kind, 0) + 1
+        self._sink.submit(deviation)
+
+    def _take_digest(self, task: HashTask) -> None:
+        told = replace(task.deviation, sha256=task.sha256, sha256_note=task.note)
+        self._sink.submit(told)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass (CLOCK_MONOTONIC): windows end, the unnamed go on unnamed, the dead are buried."""
+        self._wall_offset = time.time_ns() - time.monotonic_ns()  # the wall clock may have been set
+        for shelved in self._shelf.advance(now_ns):
+            self._new_epoch(shelved)
+            self._listener(shelved)
+        for update in self._folder.expire(now_ns):
+            self._sink.submit(update)
+        limit = int((self._settings.identify_seconds + 1) * NS)  # the namer itself gives up a second earlier
+        for cgroup in self._waiting.overdue(now_ns, limit):
+            self._unnamed(cgroup)
+        for cgroup in self.subjects.bury():
+            self._bury(cgroup)
+
+    def release_all(self) -> None:
+        """Nobody will name anybody any more: judge what waits."""
+        for cgroup in self._waiting.overdue(time.monotonic_ns(), 0):
+            self._unnamed(cgroup)
+
+    def _unnamed(self, cgroup: int) -> None:
+        """Events of a cgroup nobody named, perhaps because the record of its birth was lost: told all the same."""
+        subject = self.subjects.get(cgroup) or Subject(cgroup, "")
+        self.subjects.appear(cgroup, cgroup)
+        self.subjects.identify(subject)
+        for event in self._waiting.release(cgroup):
+            self._judge(event, subject)
+
+    def _bury(self, cgroup: int) -> None:
+        self._shelf.gone(cgroup)
+        self.lineage.forget(cgroup)
+        self._containers.pop(cgroup, None)
+        self._by_path = {path: owner for path, owner in self._by_path.items() if owner != cgroup}
+        self._kernel.forget(cgroup)
+
+    def _new_epoch(self, shelved: Shelved) -> None:
+        for subject in shelved.containers:
+            container = self._container(subject)
+            container.epoch += 1
+            self._kernel.set_epoch(container.cgroups, subject, container.epoch)
+
+    # --- losses ------------------------------------------------------------------------------------------------------
+
+    def account(self, kernel_losses: list[Loss]) -> None:
+        """Count what was lost since the last call: in the kernel, and in every stage."""
+        held = []
+        for cgroup, container in self._containers.items():
+            total = self._kernel.held_back(cgroup)
+            if total > container.held_back:
+                held.append(Loss("kernel", "bucket_empty", total - container.held_back, cgroup))
+                container.held_back = total
+        stages = (self._waiting, self.subjects, self.lineage, self._namer, self._worker)
+        self._lose([*kernel_losses, *held, *(loss for stage in stages for loss in stage.losses())])
+
+    def _lose(self, losses: list[Loss]) -> None:
+        for loss in losses:
+            key = (loss.hook, loss.cause)
+            self.lost[key] = self.lost.get(key, 0) + loss.count
+            if loss.cause in UNSEEN:
+                self._shelf.note_losses(loss.count, loss.cgroup)
+        self._gaps.add(losses)
+
+    def tell_losses(self, now_ns: int) -> None:
+        """Report what was lost since the last call as coverage.gap."""
+        for deviation in self._gaps.tell(now_ns + self._wall_offset, now_ns, self.subjects.get):
+            told = self._folder.offer(deviation)
+            if told is not None:
+                self._submit(told)
+
+    def finish(self) -> None:
+        """The end: whatever is still held goes out."""
+        for update in self._folder.drain():
+            self._sink.submit(update)
+        self._shelf.save()
