@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MinLen
 
@@ -47,12 +47,16 @@ class Settings:
     """Largest executable whose SHA-256 is computed for a deviation."""
     heartbeat_seconds: Annotated[float, Ge(0.5)] = 10.0
     """How often losses and counters are sent to the collector."""
-    open_provider: str = "auto"
+    open_provider: Literal["auto", "lsm", "fentry", "sys_exit"] = "auto"
     """Hook for opens: auto, lsm, fentry, sys_exit."""
     containerd_socket: str = "/run/containerd/containerd.sock"
+    """Socket of containerd, asked for names and image digests. One that is not there is not asked."""
     docker_socket: str = "/var/run/docker.sock"
+    """Socket of the Docker Engine, likewise."""
     podman_root: str = "/var/lib/containers/storage"
+    """Storage of the system's Podman (and CRI-O), read as files: Podman has no daemon. Rootless storage is not read."""
     crio_socket: str = "/var/run/crio/crio.sock"
+    """Socket of CRI-O, likewise."""
     report_queue: Annotated[int, Ge(1)] = 10_000
     """Deviations waiting for the collector in memory; beyond it the oldest of the lowest severity goes, counted."""
 
