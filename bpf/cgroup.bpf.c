@@ -47,16 +47,11 @@ static __always_inline struct cgroup *parent_of(struct cgroup *cgroup)
     return (struct cgroup *)READ(cgroup, self.parent);
 }
 
-static __always_inline void tell_cgroup(void *ctx, u8 kind, u64 id, u64 parent, u64 subject, const char *path)
+/* Complete a cgroup record, whose header holds nothing or a process, and send it. */
+static __always_inline void send_cgroup(void *ctx, struct cgroup_scratch *scratch, u8 kind, u64 id, u64 parent,
+                                        u64 subject, const char *path)
 {
-    u32 zero = 0;
-    struct cgroup_scratch *scratch = cgroup_scratch.lookup(&zero);
-    if (!scratch) {
-        count(HOOK_CGROUP, LOSS_SCRATCH);
-        return;
-    }
     struct record_header *header = &scratch->record.header;
-    __builtin_memset(header, 0, sizeof(*header));
     header->abi = RECORD_ABI;
     header->kind = kind;
     header->hook = HOOK_CGROUP;
@@ -66,13 +61,26 @@ static __always_inline void tell_cgroup(void *ctx, u8 kind, u64 id, u64 parent, 
     scratch->record.parent = parent;
     long length = bpf_probe_read_kernel_str(scratch->path, PATH_BYTES, path);
     scratch->record.path_bytes = length > 0 ? length : 0;
-    u32 bytes = hide(sizeof(struct cgroup_record) + scratch->record.path_bytes) & 0x1fff; /* hidden: the verifier wants its bounds on the very register */
+    /* hidden: the verifier wants its bounds on the very register */
+    u32 bytes = hide(sizeof(struct cgroup_record) + scratch->record.path_bytes) & 0x1fff;
     if (bytes > sizeof(*scratch))
         return;
     if (actions.ringbuf_output(scratch, bytes, 0))
         count(HOOK_CGROUP, LOSS_RING_FULL);
     else
         count(HOOK_CGROUP, COUNT_SENT);
+}
+
+static __always_inline void tell_cgroup(void *ctx, u8 kind, u64 id, u64 parent, u64 subject, const char *path)
+{
+    u32 zero = 0;
+    struct cgroup_scratch *scratch = cgroup_scratch.lookup(&zero);
+    if (!scratch) {
+        count(HOOK_CGROUP, LOSS_SCRATCH);
+        return;
+    }
+    __builtin_memset(&scratch->record.header, 0, sizeof(scratch->record.header));
+    send_cgroup(ctx, scratch, kind, id, parent, subject, path);
 }
 
 int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)

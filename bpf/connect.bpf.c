@@ -5,6 +5,27 @@
  * without trampolines and kprobes. Always returns 1 (allow). The outcome is not known yet.
  */
 
+static __always_inline void write_connect(void *ctx, struct connect_scratch *scratch, struct connect_key *key, u64 cgroup,
+                                          struct traced_cgroup *traced)
+{
+    struct task_struct *task = CURRENT_TASK();
+    struct connect_record *record = &scratch->record;
+    u64 subject_id = traced->subject;
+    struct process *process = fill_header(&record->header, task, RECORD_CONNECT, HOOK_CONNECT, cgroup, traced);
+    if (!process && current_is_runtime(task, cgroup)) {
+        count(HOOK_CONNECT, COUNT_RUNTIME_SETUP);
+        return;
+    }
+    if (!take_token(subjects.lookup(&subject_id), HOOK_CONNECT, BUCKET_ACTIONS))
+        return;
+    record->key = *key;
+    record->header.flags |= FLAG_CACHEABLE;
+    record->result = -1;
+    record->abstract = 0;
+    scratch->offset = 0;
+    send_connect(ctx, scratch, HOOK_CONNECT);
+}
+
 static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family)
 {
     u64 cgroup;
@@ -36,22 +57,10 @@ static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family)
         count(HOOK_CONNECT, LOSS_SCRATCH);
         return 1;
     }
-    struct task_struct *task = CURRENT_TASK();
-    struct connect_record *record = &scratch->record;
-    u64 subject_id = traced->subject;
-    struct process *process = fill_header(&record->header, task, RECORD_CONNECT, HOOK_CONNECT, cgroup, traced);
-    if (!process && current_is_runtime(task, cgroup)) {
-        count(HOOK_CONNECT, COUNT_RUNTIME_SETUP);
+    if (!claim(&scratch->users, HOOK_CONNECT))
         return 1;
-    }
-    if (!take_token(subjects.lookup(&subject_id), HOOK_CONNECT, BUCKET_ACTIONS))
-        return 1;
-    record->key = key;
-    record->header.flags |= FLAG_CACHEABLE;
-    record->result = -1;
-    record->abstract = 0;
-    scratch->offset = 0;
-    send_connect(ctx, scratch, HOOK_CONNECT);
+    write_connect(ctx, scratch, &key, cgroup, traced);
+    release(&scratch->users);
     return 1;
 }
 

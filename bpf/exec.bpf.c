@@ -16,7 +16,7 @@ static __always_inline void scan_environment(struct exec_scratch *scratch, struc
     volatile u32 *found = &scratch->record.environment, *start = &scratch->environment_start;
     *at = READ(mm, env_start);
     *found = 0;
-    *start = 1;
+    *start = ~0u;
 #pragma clang loop unroll(disable)
     for (int round = 0; round < ENVIRONMENT_ROUNDS; round++) {
         if (*at >= end)
@@ -24,12 +24,17 @@ static __always_inline void scan_environment(struct exec_scratch *scratch, struc
         long length = bpf_probe_read_user_str(scratch->variable, NAME_BYTES, (void *)*at);
         if (length <= 0)
             break;
-        u32 *bit = *start ? dangerous_environment.lookup((u64 *)scratch->variable) : 0;
-        if (bit)
-            *found |= *bit;
+        /* few branches: the verifier walks them 256 times */
+        u64 *words = (u64 *)scratch->variable;
+        struct variable *known = dangerous_environment.lookup(words);
+        if (known) {
+            u64 differs = ((words[1] & known->mask[0]) ^ known->rest[0]) | ((words[2] & known->mask[1]) ^ known->rest[1]);
+            *found |= differs ? 0 : known->bit & *start;
+        }
         /* a full buffer means the value goes on: its rest is not the start of a variable */
-        *start = length < NAME_BYTES;
-        *at += length < NAME_BYTES ? length : NAME_BYTES - 1;
+        u32 full = (u32)length >> 8;
+        *start = full - 1;
+        *at += (u32)length - full;
     }
     if (*at < end) {
         scratch->record.header.flags |= FLAG_ENV_TRUNCATED;
@@ -109,7 +114,8 @@ static __always_inline u16 append_string(struct exec_scratch *scratch, const cha
     return length;
 }
 
-static __always_inline void fill_key(struct exec_scratch *scratch, struct linux_binprm *binprm, struct process *by)
+static __always_inline void fill_key(struct exec_scratch *scratch, struct linux_binprm *binprm, struct process *by,
+                                     struct config *settings)
 {
     struct exec_key *key = &scratch->record.key;
     struct record_header *header = &scratch->record.header;
@@ -126,8 +132,8 @@ static __always_inline void fill_key(struct exec_scratch *scratch, struct linux_
     long length = bpf_probe_read_kernel_str(key->invoked, INVOKED_BYTES, READ(binprm, filename));
     /* Exact or not at all: a cut name, a script (its interpreter's file says nothing about it), a process of unknown
      * descent or an environment not fully read must be looked at each time. */
-    if (length < INVOKED_BYTES && !key->argv0[INVOKED_BYTES - 2] &&
-        !(header->flags & (FLAG_SCRIPT | FLAG_ENV_TRUNCATED | FLAG_NO_LINEAGE)))
+    if (length < INVOKED_BYTES && !key->argv0[INVOKED_BYTES - 2] && !changed_just_now(&scratch->record.file.value, settings) &&
+        !(header->flags & (FLAG_SCRIPT | FLAG_ENV_TRUNCATED | FLAG_NO_LINEAGE | FLAG_PATH_TRUNCATED)))
         header->flags |= FLAG_CACHEABLE;
 }
 
@@ -163,6 +169,17 @@ static __always_inline u64 remember(struct exec_scratch *scratch, struct process
         count(HOOK_EXEC, LOSS_PROCESSES_FULL);
     header->exec_id = now.exec_id;
     return was ? was->exec_id : 0;
+}
+
+/* This exec is not told. What the process does next is told as the doing of the equal exec that was: user space knows
+ * that one's path and ancestors. */
+static __always_inline void stand_in(u32 pid, u64 told)
+{
+    struct process *process = processes.lookup(&pid);
+    if (!process)
+        return;
+    process->exec_id = told;
+    process->flags |= FLAG_STAND_IN;
 }
 
 int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
@@ -210,8 +227,8 @@ int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
     file->key.epoch = header->epoch;
     file->key.what = RECORD_EXEC << 8;
     file->access = 0;
-    fill_file(file, at.dentry, at.mnt, task, subject, config.lookup(&zero));
-    file->value.checks |= CHECK_CHANGE_TIME;
+    struct config *settings = config.lookup(&zero);
+    fill_file(file, at.dentry, at.mnt, task, subject, settings, true);
     header->flags |= foreign_mount_ns(subject, task);
     scratch->record.by_exec_id = remember(scratch, process ? &was : 0);
 
@@ -234,15 +251,18 @@ int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
     u32 before_cwd = scratch->offset;
     struct fs_struct *fs = READ(task, fs);
     if (fs) {
-        u32 ignored = 0;
-        WALK_PATH(scratch->text, scratch->offset, 2 * PATH_BYTES - 1, READ(fs, pwd.dentry), READ(fs, pwd.mnt), ignored);
+        u32 flags = 0;
+        WALK_PATH(scratch->text, scratch->offset, 2 * PATH_BYTES - 1, READ(fs, pwd.dentry), READ(fs, pwd.mnt), flags);
+        if (flags)
+            header->flags |= FLAG_CWD_TRUNCATED;
     }
     scratch->record.cwd_bytes = scratch->offset - before_cwd;
     read_argv(scratch, mm);
-    fill_key(scratch, binprm, process ? &was : 0);
+    fill_key(scratch, binprm, process ? &was : 0, settings);
     if (header->flags & FLAG_CACHEABLE) {
-        struct file_value *known = known_execs.lookup(&scratch->record.key);
-        if (known && still_holds(known, &file->value, at.dentry, at.mnt)) {
+        struct exec_value *known = known_execs.lookup(&scratch->record.key);
+        if (known && still_holds(&known->file, &file->value, at.dentry, at.mnt)) {
+            stand_in(header->pid, known->told);
             count(HOOK_EXEC, COUNT_KNOWN);
             return 0;
         }

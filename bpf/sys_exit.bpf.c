@@ -7,9 +7,7 @@
  * LSM and fentry providers come first.
  */
 
-#define TS_COMPAT_BIT 0x2 /* thread_info.status during a 32-bit system call (arch/x86/include/asm/thread_info.h) */
-#define PROT_EXEC_BIT 0x4
-#define MAP_ANONYMOUS_BIT 0x20
+#define X32_BIT 0x40000000 /* __X32_SYSCALL_BIT: the same calls under other numbers */
 
 enum call { CALL_NONE, CALL_OPEN, CALL_MAP, CALL_CONNECT };
 
@@ -74,7 +72,7 @@ static __always_inline u32 open_flags(struct pt_regs *regs, long number, bool co
 
 static __always_inline int see_exit(void *ctx, struct pt_regs *regs, long result)
 {
-    long number = READ(regs, orig_ax);
+    long number = READ(regs, orig_ax) & ~X32_BIT;
     enum call call = which_call(number), compat_call = which_compat_call(number);
     if (call == CALL_NONE && compat_call == CALL_NONE)
         return 0;
@@ -85,8 +83,8 @@ static __always_inline int see_exit(void *ctx, struct pt_regs *regs, long result
     if (!traced)
         return 0;
     struct task_struct *task = CURRENT_TASK();
-    bool compat = READ(task, thread_info.status) & TS_COMPAT_BIT;
-    u32 flags = compat ? FLAG_COMPAT : 0, access = 0;
+    u32 flags = compat_flag(task), access = 0;
+    bool compat = flags;
     if (compat)
         call = compat_call;
     u64 fd = result;
@@ -113,7 +111,7 @@ static __always_inline int see_exit(void *ctx, struct pt_regs *regs, long result
         return 0;
     }
     if (call == CALL_CONNECT)
-        see_unix_connect(ctx, file, cgroup, traced, task, flags);
+        see_unix_connect(ctx, connected_peer(file), cgroup, traced, task, flags, 0);
     else
         see_file(ctx, file, cgroup, traced, kind, hook, access, flags);
     return 0;

@@ -36,7 +36,7 @@ from driftline.verdict.worker import Worker
 
 NS = 1_000_000_000
 TICK_SECONDS = 0.25  # how late a window may end; an idle agent wakes four times a second
-SAVE_SECONDS = 5.0  # learning lost by a kill -9, at most
+SAVE_SECONDS = 15.0  # learning lost by a kill -9, at most; 20 000 behaviours take 0.6 s to write
 PAUSE_SECONDS = 0.001  # least time between two reads of busy rings: batches instead of one wake-up per record
 STOP_SECONDS = 3.0  # for the sink to deliver what is left; the whole stop stays under 5 s
 
@@ -84,9 +84,16 @@ class Agent:
         self._resolver = Resolver(
             installed_engines(settings), settings.identify_seconds, settings.watched_roots, self.wake
         )
-        self._worker = Worker(settings.hash_bytes, self.wake)
+        self._worker = Worker(settings.hash_bytes, (f"{settings.podman_root}/overlay",), self.wake)
         self.pipeline = Pipeline(
-            settings, self._sensor, self._resolver, self._shelf, self._sink, self._worker, self._on_learned
+            settings,
+            self._sensor,
+            self._resolver,
+            self._shelf,
+            self._sink,
+            self._worker,
+            self._on_learned,
+            self._hierarchy.path_of,
         )
         for part in (self._sink, self._resolver, self._worker):
             part.start()
@@ -186,7 +193,10 @@ class Agent:
         found = {f"kernel.{hook}.{name}": count for (hook, name), count in self._sensor.counters().items()}
         found |= {"pipeline.records": figures.records, "pipeline.deviations": figures.deviations}
         failures, _last = self._resolver.engine_failures
-        return found | {"identify.engine_failures": failures}
+        return found | {
+            "identify.engine_failures": failures,
+            "verdict.folds_ended_early": self.pipeline.folds_ended_early,
+        }
 
     def _write_status(self) -> None:
         """For `driftline doctor`: what this agent counts."""

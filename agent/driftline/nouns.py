@@ -145,6 +145,13 @@ class ConnectEvent(Event):
     result: int | None  # errno (0 = success), None where the hook cannot know
 
 
+@dataclass(slots=True)
+class LeftEvent(Event):
+    """A process of the container was moved out of its cgroup: nothing it does from now on is attributed to it."""
+
+    path: str  # cgroup it was moved to
+
+
 class CgroupChange(StrEnum):
     """What happened to a cgroup."""
 

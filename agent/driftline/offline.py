@@ -27,6 +27,7 @@ class NoKernel:
         """Everything fits."""
         return True
 
+    def untrace(self, cgroup: int) -> None: ...
     def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None: ...
     def relabel(self, pid: int, exec_id: int, flags: int) -> None: ...
 
@@ -76,7 +77,15 @@ def run(path: Path, settings: Settings, shelf: Shelf) -> list[Deviation]:
     """Feed a capture through the pipeline; time passes as its records say. Raises RecordError."""
     sink, namer = Collected(), CaptureNamer()
     pipeline = Pipeline(
-        settings, NoKernel(), namer, shelf, sink, NoEvidence(), lambda _shelved: None, lambda _pid: frozenset()
+        settings,
+        NoKernel(),
+        namer,
+        shelf,
+        sink,
+        NoEvidence(),
+        lambda _shelved: None,
+        lambda _cgroup: None,
+        lambda _pid: frozenset(),
     )
     now = 0
     batches = list(replay(path))

@@ -41,6 +41,7 @@ from driftline.verdict.folding import Folder
 from driftline.verdict.gap import Gaps
 from driftline.verdict.judge import judge, judge_compared
 from driftline.verdict.outcome import Verdict
+from driftline.verdict.taint import Taint
 from driftline.verdict.uuid7 import Uuid7
 from driftline.verdict.worker import CompareTask, HashTask, Task
 
@@ -57,6 +58,7 @@ class Kernel(Protocol):
     def know_exec(self, key: bytes, value: bytes) -> None: ...
     def know_connect(self, key: bytes) -> None: ...
     def trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> bool: ...
+    def untrace(self, cgroup: int) -> None: ...
     def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None: ...
     def relabel(self, pid: int, exec_id: int, flags: int) -> None: ...
     def held_back(self, subject: int) -> int: ...
@@ -113,13 +115,15 @@ class Pipeline:
         sink: Sink,
         worker: Evidence,
         listener: Callable[[Shelved], None],
+        path_of: Callable[[int], str | None],
         addresses: Callable[[int], frozenset[str]] = own_addresses,
     ) -> None:
         self._settings = settings
         self._kernel, self._namer, self._shelf, self._sink, self._worker = kernel, namer, shelf, sink, worker
-        self._listener, self._addresses = listener, addresses
+        self._listener, self._path_of, self._addresses = listener, path_of, addresses
         self.subjects, self.lineage, self._waiting = Subjects(), Lineage(), WaitingRoom()
         self._ids = Uuid7()
+        self._taint = Taint()
         self._folder = Folder(int(settings.fold_seconds * NS))
         self._gaps = Gaps(settings.node, self._ids)
         self._containers: dict[int, Container] = {}
@@ -150,10 +154,22 @@ class Pipeline:
         if isinstance(event, ExecEvent):
             self._take_exec(event)
         subject = self.subjects.get(event.cgroup)
+        if subject is None and self.subjects.container(event.cgroup) is None:
+            subject = self._stranger(event.cgroup)
         if subject is None:
             self._waiting.hold(event, time.monotonic_ns())
         else:
             self._judge(event, subject)
+
+    def _stranger(self, cgroup: int) -> Subject | None:
+        """An event of a cgroup whose birth we missed (its record was lost): have it named if it still exists."""
+        path = self._path_of(cgroup)
+        if path is not None:
+            self.appear(cgroup, cgroup, path, 0, attached_late=True)
+            return self.subjects.get(cgroup)
+        subject = Subject(cgroup, "")
+        self.subjects.appear(cgroup, cgroup)
+        return subject if self.subjects.identify(subject) else None
 
     def _take_exec(self, event: ExecEvent) -> None:
         by = self.lineage.image(event.by_exec_id)
@@ -185,6 +201,8 @@ class Pipeline:
         role = name.role if name else Role.CONTAINER
         if role is Role.NESTED and name:
             subject = self._by_path.get(name.path, subject)
+        elif role is Role.CONTAINER:
+            subject = cgroup  # whatever the kernel took the cgroup above it for (a pod, a node in a container)
         if not self.subjects.appear(cgroup, subject):
             return False
         if subject != cgroup:
@@ -192,8 +210,11 @@ class Pipeline:
             container.cgroups.add(cgroup)
             self._kernel.trace(cgroup, subject, False, container.epoch)
             return False
-        if role in (Role.TREE, Role.MONITOR):
-            self._kernel.trace(cgroup, cgroup, role is Role.TREE)
+        if role is Role.MONITOR:
+            self._kernel.untrace(cgroup)  # the engine's own process beside the container
+            return False
+        self._kernel.trace(cgroup, cgroup, role is Role.TREE)
+        if role is Role.TREE:
             self.subjects.identify(Subject(cgroup, path))
             return False
         self._by_path[path] = cgroup
@@ -239,13 +260,14 @@ class Pipeline:
     def _act(
         self, event: Event, subject: Subject, shelved: Shelved, verdict: Verdict, own: frozenset[str] = frozenset()
     ) -> None:
-        if verdict.learn and shelved.learning:
+        tainted = shelved.learning is not None and self._taint.mark(event, verdict)
+        if verdict.learn and shelved.learning and not tainted:
             behaviour = behaviour_of(event, own)
             if behaviour is not None:
                 wall = event.kernel_ns + self._wall_offset
                 entered = bool(event.flags & ENTERED)
                 shelved.learning.observe(behaviour, wall, subject, event.process, entered)
-        if verdict.cacheable and event.cache_key:
+        if verdict.cacheable and event.cache_key and not tainted:
             self._remember(event)
         if verdict.kind is not None:
             self._tell(event, subject, shelved, verdict)
@@ -303,6 +325,7 @@ class Pipeline:
 
     def _take_digest(self, task: HashTask) -> None:
         told = replace(task.deviation, sha256=task.sha256, sha256_note=task.note)
+        self._folder.amend(task.deviation, told)
         self._sink.submit(told)
 
     # --- time --------------------------------------------------------------------------------------------------------
@@ -357,7 +380,7 @@ class Pipeline:
             if total > container.held_back:
                 held.append(Loss("kernel", "bucket_empty", total - container.held_back, cgroup))
                 container.held_back = total
-        stages = (self._waiting, self.subjects, self.lineage, self._namer, self._worker)
+        stages = (self._waiting, self.subjects, self.lineage, self._namer, self._worker, self._shelf)
         self._lose([*kernel_losses, *held, *(loss for stage in stages for loss in stage.losses())])
 
     def _lose(self, losses: list[Loss]) -> None:
@@ -374,6 +397,11 @@ class Pipeline:
             told = self._folder.offer(deviation)
             if told is not None:
                 self._submit(told)
+
+    @property
+    def folds_ended_early(self) -> int:
+        """How often the bound of folding ended a window before its time."""
+        return self._folder.early
 
     def finish(self) -> None:
         """The end: whatever is still held goes out."""

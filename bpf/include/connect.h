@@ -16,27 +16,24 @@ static __always_inline void send_connect(void *ctx, struct connect_scratch *scra
         count(hook, COUNT_SENT);
 }
 
-/* A Unix stream socket that was connected: its peer carries the listener's address and path, the kernel's own copies. */
-static __always_inline void see_unix_connect(void *ctx, struct file *file, u64 cgroup, struct traced_cgroup *traced,
-                                             struct task_struct *task, u32 flags)
+/* The socket a connected Unix socket talks to, 0 if the file is none. */
+static __always_inline struct sock *connected_peer(struct file *file)
 {
     struct inode *inode = READ(file, f_inode);
     if ((READ(inode, i_mode) & 0170000) != 0140000)
-        return;
+        return 0;
     struct socket *socket = &(AROUND(inode, struct socket_alloc, vfs_inode))->socket;
     struct sock *sock = READ(socket, sk);
     if (!sock || READ(sock, __sk_common.skc_family) != 1)
-        return;
-    struct sock *peer = READ((struct unix_sock *)sock, peer);
-    if (!peer)
-        return;
-    u32 zero = 0;
+        return 0;
+    return READ((struct unix_sock *)sock, peer);
+}
+
+static __always_inline void write_unix_connect(void *ctx, struct connect_scratch *scratch, struct sock *peer, u64 cgroup,
+                                               struct traced_cgroup *traced, struct task_struct *task, u32 flags,
+                                               int result)
+{
     u64 subject_id = traced->subject;
-    struct connect_scratch *scratch = connect_scratch.lookup(&zero);
-    if (!scratch) {
-        count(HOOK_UNIX_CONNECT, LOSS_SCRATCH);
-        return;
-    }
     struct connect_record *record = &scratch->record;
     struct process *process = fill_header(&record->header, task, RECORD_CONNECT, HOOK_UNIX_CONNECT, cgroup, traced);
     if (!process && current_is_runtime(task, cgroup)) {
@@ -50,7 +47,7 @@ static __always_inline void see_unix_connect(void *ctx, struct file *file, u64 c
     record->key.epoch = traced->epoch;
     record->key.family = 1;
     record->header.flags |= flags; /* not cacheable: the key has no room for a path, and such connects are rare */
-    record->result = 0;
+    record->result = result;
     record->abstract = 0;
     scratch->offset = 0;
     struct path at = {};
@@ -61,11 +58,29 @@ static __always_inline void see_unix_connect(void *ctx, struct file *file, u64 c
     } else if (address) {
         u32 length = READ(address, len);
         record->abstract = 1;
-        if (length > 2 && length <= 110) {
-            /* sun_family, then NUL and the abstract name */
-            copy_kernel(scratch->path, hide(length - 2) & 127, AT(address, name) + 2);
-            scratch->offset = length - 2;
+        if (length > 3 && length <= 110) {
+            /* sun_family, the NUL that makes it abstract, the name */
+            copy_kernel(scratch->path, hide(length - 3) & 127, AT(address, name) + 3);
+            scratch->offset = length - 3;
         }
     }
     send_connect(ctx, scratch, HOOK_UNIX_CONNECT);
+}
+
+/* A Unix socket connects to peer, which carries the listener's address and path: the kernel's own copies. */
+static __always_inline void see_unix_connect(void *ctx, struct sock *peer, u64 cgroup, struct traced_cgroup *traced,
+                                             struct task_struct *task, u32 flags, int result)
+{
+    u32 zero = 0;
+    if (!peer)
+        return;
+    struct connect_scratch *scratch = connect_scratch.lookup(&zero);
+    if (!scratch) {
+        count(HOOK_UNIX_CONNECT, LOSS_SCRATCH);
+        return;
+    }
+    if (!claim(&scratch->users, HOOK_UNIX_CONNECT))
+        return;
+    write_unix_connect(ctx, scratch, peer, cgroup, traced, task, flags, result);
+    release(&scratch->users);
 }

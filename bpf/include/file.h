@@ -13,6 +13,10 @@
 #endif
 #define INODE_SPAN SPAN(struct inode, i_ino, INODE_LAST)
 
+/* Seconds and nanoseconds in one number. The mask: 6.13 "fs: add infrastructure for multigrain timestamps" keeps a flag
+ * in the nanoseconds' top bit, which a mere stat sets. */
+#define TIME(seconds, nanoseconds) (((u64)(seconds) << 30) | ((u32)(nanoseconds) & 0x3fffffff))
+
 /* The inode's number, size and change time lie side by side: one read. */
 static __always_inline void read_identity(struct inode *inode, struct file_value *value)
 {
@@ -21,11 +25,10 @@ static __always_inline void read_identity(struct inode *inode, struct file_value
     value->number = IN_SPAN(span, struct inode, i_ino, i_ino);
 #ifdef HAVE_I_CTIME_SEC
     /* 6.11 "fs: uninline inode_..._ctime": seconds and nanoseconds are fields of their own */
-    value->change_time = ((u64)IN_SPAN(span, struct inode, i_ino, i_ctime_sec) << 30) |
-                         (u32)IN_SPAN(span, struct inode, i_ino, i_ctime_nsec);
+    value->change_time = TIME(IN_SPAN(span, struct inode, i_ino, i_ctime_sec), IN_SPAN(span, struct inode, i_ino, i_ctime_nsec));
 #else
     struct timespec64 time = IN_SPAN(span, struct inode, i_ino, INODE_LAST);
-    value->change_time = ((u64)time.tv_sec << 30) | (u32)time.tv_nsec;
+    value->change_time = TIME(time.tv_sec, time.tv_nsec);
 #endif
     value->inode = (u64)inode;
 }
@@ -45,14 +48,32 @@ static __always_inline void read_dentry(struct dentry *dentry, struct dentry_par
     copy_kernel(part, sizeof(*part), AT(dentry, d_parent));
 }
 
+/* Change time of what an overlay's file holds now. Not the overlay's own: that one is only brought up to date by reads
+ * and writes through it, so that a write through a shared mapping would pass unnoticed. */
+static __always_inline u64 overlay_change_time(struct inode *inode, u64 own)
+{
+    struct dentry *upper = READ(AROUND(inode, struct ovl_inode, vfs_inode), __upperdentry);
+    struct inode *real = upper ? READ(upper, d_inode) : 0;
+    struct file_value value = {};
+    if (!real)
+        return own;
+    read_identity(real, &value);
+    return value.change_time;
+}
+
 /* Is a verdict in the cache still about this very file? */
 static __always_inline bool still_holds(struct file_value *known, struct file_value *now, struct dentry *dentry,
                                         struct vfsmount *mount)
 {
     if (known->inode != now->inode || known->number != now->number || known->name_hash != now->name_hash)
         return false;
-    if ((known->checks & CHECK_CHANGE_TIME) && known->change_time != now->change_time)
-        return false;
+    if (known->checks & CHECK_CHANGE_TIME) {
+        u64 time = now->change_time;
+        if (known->checks & CHECK_OVERLAY)
+            time = overlay_change_time((struct inode *)now->inode, time);
+        if (known->change_time != time)
+            return false;
+    }
     return !(known->checks & CHECK_CHAIN) || known->chain_hash == chain_hash(dentry, mount);
 }
 
@@ -80,12 +101,13 @@ static __always_inline bool is_pseudo(u32 magic, u32 mode)
 }
 
 /* Overlay: an upper dentry means the writable layer. A copy made only for chmod or chown keeps size and modification
- * time, which an attacker can forge too: user space compares the contents (see verdict/copyup.py). */
-static __always_inline u8 overlay_origin(struct inode *inode, struct file_value *value, u64 size)
+ * time, which an attacker can forge too: user space compares the contents (see verdict/copyup.py). An open for writing
+ * copies the image's file up: only after the LSM and fentry hooks, before the system call's exit. */
+static __always_inline u8 overlay_origin(struct inode *inode, struct file_part *file)
 {
     struct ovl_inode *overlay = AROUND(inode, struct ovl_inode, vfs_inode);
     if (!READ(overlay, __upperdentry))
-        return ORIGIN_IMAGE;
+        return file->access & ACCESS_WRITE ? ORIGIN_COPYUP : ORIGIN_IMAGE;
 #ifdef HAVE_OVL_OE
     struct ovl_entry *entry = READ(overlay, oe); /* 6.5: ovl_inode got the lower stack */
     u32 lower = entry ? READ(entry, __numlower) : 0;
@@ -114,13 +136,24 @@ static __always_inline u8 file_origin(struct inode *inode, struct dentry *dentry
     if (proxy && READ(mounted, mnt_ns) != READ(proxy, mnt_ns))
         return ORIGIN_HOST;
     if (subject && (u64)superblock == subject->root_superblock)
-        return magic == MAGIC_OVERLAY ? overlay_origin(inode, &file->value, file->size) : ORIGIN_ROOTFS;
+        return magic == MAGIC_OVERLAY ? overlay_origin(inode, file) : ORIGIN_ROOTFS;
     return magic == MAGIC_TMPFS ? ORIGIN_TMPFS : ORIGIN_VOLUME;
 }
 
-/* Fill everything about a file but its path. */
+/* A second change within the same tick leaves the change time as it is: a verdict about a file that changed a moment
+ * ago could outlive the next change, so it is not kept. Change times are taken from a clock that ticks 100 to 1000 times
+ * a second. */
+#define TICKS_NS 50000000
+static __always_inline bool changed_just_now(struct file_value *value, struct config *settings)
+{
+    u64 changed = (value->change_time >> 30) * 1000000000ull + (value->change_time & 0x3fffffff);
+    return (value->checks & CHECK_CHANGE_TIME) && settings &&
+           bpf_ktime_get_ns() + settings->wall_ns < changed + TICKS_NS;
+}
+
+/* Fill everything about a file but its path; its access is there already. code: its contents matter. */
 static __always_inline void fill_file(struct file_part *file, struct dentry *dentry, struct vfsmount *mount,
-                                      struct task_struct *task, struct subject *subject, struct config *settings)
+                                      struct task_struct *task, struct subject *subject, struct config *settings, bool code)
 {
     struct dentry_part part = {};
     read_dentry(dentry, &part);
@@ -141,6 +174,12 @@ static __always_inline void fill_file(struct file_part *file, struct dentry *den
     file->value.checks = file->origin == ORIGIN_IMAGE ? CHECK_CHANGE_TIME : CHECK_CHAIN;
     if (settings && settings->chain_always)
         file->value.checks |= CHECK_CHAIN;
+    if (code)
+        file->value.checks |= CHECK_CHANGE_TIME;
+    if (magic == MAGIC_OVERLAY && (file->value.checks & CHECK_CHANGE_TIME)) {
+        file->value.checks |= CHECK_OVERLAY;
+        file->value.change_time = overlay_change_time(inode, file->value.change_time);
+    }
 }
 
 /* A process in another mount namespace than the container's init may see any path it likes. */

@@ -23,7 +23,7 @@ enum counter {
     LOSS_RING_FULL = 8,
     LOSS_BUCKET_EMPTY = 9, /* held back: the container used up its rate; per container in the subjects map */
     LOSS_READ_FAULT = 10,  /* kernel memory could not be read */
-    LOSS_SCRATCH = 11,     /* no scratch buffer */
+    LOSS_SCRATCH = 11,     /* no scratch buffer, or in use by a program this one preempted */
     /* losses: the event arrived, but a part of it is missing */
     LOSS_PATH_TRUNCATED = 16,
     LOSS_ENV_TRUNCATED = 17,

@@ -38,7 +38,7 @@ struct process {
     u64 number;
     u64 name_hash;
     u64 subject;
-    u32 flags; /* FLAG_ENTERED, FLAG_IS_INIT */
+    u32 flags; /* FLAG_ENTERED, FLAG_IS_INIT, FLAG_STAND_IN */
     u32 pad;
 };
 BPF_TABLE("hash", u32, struct process, processes, 32768);
@@ -46,7 +46,7 @@ BPF_TABLE("hash", u32, struct process, processes, 32768);
 /* The verdict cache: behaviour known to the subject's baseline. Written by user space after a match; LRU: an evicted
  * entry costs one more match. */
 BPF_TABLE("lru_hash", struct file_key, struct file_value, known_files, 131072);
-BPF_TABLE("lru_hash", struct exec_key, struct file_value, known_execs, 8192);
+BPF_TABLE("lru_hash", struct exec_key, struct exec_value, known_execs, 8192);
 BPF_TABLE("lru_hash", struct connect_key, u8, known_connects, 16384);
 
 /* Settings from user space. */
@@ -55,22 +55,31 @@ struct config {
     u64 burst_ns[2];    /* how far a subject may run ahead */
     u32 agent_pid;
     u32 chain_always; /* overlay's redirect_dir is on: image directories can be renamed */
+    u64 wall_ns;      /* wall clock minus CLOCK_MONOTONIC, see changed_just_now */
 };
 BPF_TABLE("array", u32, struct config, config, 1);
 
-/* Environment variables that change what code a program runs. Key: the name's first eight bytes; value: its bit in
- * exec_record.environment. Written by user space from probe/environment.py. */
-BPF_TABLE("hash", u64, u32, dangerous_environment, 64);
+/* Environment variables that change what code a program runs. Key: the first eight bytes of "NAME="; value: the next
+ * sixteen, a mask of those that belong to the name, and its bit in exec_record.environment. Written by user space from
+ * probe/environment.py. */
+struct variable {
+    u64 rest[2];
+    u64 mask[2];
+    u32 bit;
+    u32 pad;
+};
+BPF_TABLE("hash", u64, struct variable, dangerous_environment, 64);
 
 /* Counters per hook, see loss.h. */
 BPF_TABLE("percpu_array", u32, u64, counters, HOOK_COUNT * COUNTERS);
 
-/* Records under construction, one per hook family: hooks do not nest within a family on one CPU. */
+/* Records under construction, one per hook family and CPU. LSM, fentry and cgroup programs can be preempted by another
+ * of their family: users is for claim(). Tracepoint programs cannot. */
 struct file_scratch {
     struct open_record record;
     char path[PATH_BYTES + NAME_BYTES];
     u32 offset;
-    u32 pad;
+    u32 users;
 };
 BPF_TABLE("percpu_array", u32, struct file_scratch, file_scratch, 1);
 
@@ -89,7 +98,7 @@ struct connect_scratch {
     struct connect_record record;
     char path[PATH_BYTES + NAME_BYTES];
     u32 offset;
-    u32 pad;
+    u32 users;
 };
 BPF_TABLE("percpu_array", u32, struct connect_scratch, connect_scratch, 1);
 

@@ -6,6 +6,10 @@
 #define FMODE_CREATED_BIT 0x100000
 #define OPEN_APPEND 02000
 #define OPEN_TRUNC 01000
+#define PROT_EXEC_BIT 0x4
+#define MNT_NS_INTERNAL_ERROR -22 /* fs/mount.h: MNT_NS_INTERNAL, ERR_PTR(-EINVAL) */
+#define SB_KERNMOUNT_BIT 0x400000
+#define MAP_ANONYMOUS_BIT 0x20
 
 /* Look in the verdict cache. Returns true when there is nothing to tell. */
 static __always_inline bool is_known(struct file_key *key, struct dentry *dentry, struct vfsmount *mount)
@@ -37,17 +41,13 @@ static __always_inline void send_file(void *ctx, struct file_scratch *scratch, u
 }
 
 /* Everything after the cache missed: not in line with the hot path, and big. */
-static __always_inline void tell_file(void *ctx, struct task_struct *task, struct file_key *key, u64 cgroup,
-                                      struct traced_cgroup *traced, u8 kind, u32 hook, u32 access, u32 flags)
+static __always_inline void write_file(void *ctx, struct file_scratch *scratch, struct task_struct *task,
+                                       struct file_key *key, u64 cgroup, struct traced_cgroup *traced, u8 kind,
+                                       u32 hook, u32 access, u32 flags)
 {
     u32 zero = 0;
     u64 subject_id = traced->subject;
     struct subject *subject = subjects.lookup(&subject_id);
-    struct file_scratch *scratch = file_scratch.lookup(&zero);
-    if (!scratch) {
-        count(hook, LOSS_SCRATCH);
-        return;
-    }
     struct record_header *header = &scratch->record.header;
     struct file_part *file = &scratch->record.file;
     struct dentry *dentry = (struct dentry *)key->dentry;
@@ -60,11 +60,10 @@ static __always_inline void tell_file(void *ctx, struct task_struct *task, struc
     if (!take_token(subject, hook, BUCKET_FILES))
         return;
     file->key = *key;
-    fill_file(file, dentry, mount, task, subject, config.lookup(&zero));
-    if (kind == RECORD_LOAD)
-        file->value.checks |= CHECK_CHANGE_TIME;
     file->access = access;
-    header->flags |= flags | FLAG_CACHEABLE | foreign_mount_ns(subject, task);
+    struct config *settings = config.lookup(&zero);
+    fill_file(file, dentry, mount, task, subject, settings, kind == RECORD_LOAD);
+    header->flags |= flags | foreign_mount_ns(subject, task);
     if ((file->mode & 0170000) == 0040000)
         header->flags |= FLAG_DIRECTORY;
     scratch->offset = 0;
@@ -77,8 +76,37 @@ static __always_inline void tell_file(void *ctx, struct task_struct *task, struc
         WALK_PATH(scratch->path, scratch->offset, PATH_BYTES - 1, dentry, mount, header->flags);
     }
     if (header->flags & FLAG_PATH_TRUNCATED)
-        count(hook, LOSS_PATH_TRUNCATED);
+        count(hook, LOSS_PATH_TRUNCATED); /* and never cacheable: what is missing may change */
+    else if (!changed_just_now(&file->value, settings))
+        header->flags |= FLAG_CACHEABLE;
     send_file(ctx, scratch, hook);
+}
+
+static __always_inline void tell_file(void *ctx, struct file_key *key, u64 cgroup, struct traced_cgroup *traced,
+                                      u8 kind, u32 hook, u32 access, u32 flags)
+{
+    u32 zero = 0;
+    struct file_scratch *scratch = file_scratch.lookup(&zero);
+    if (!scratch) {
+        count(hook, LOSS_SCRATCH);
+        return;
+    }
+    if (!claim(&scratch->users, hook))
+        return;
+    write_file(ctx, scratch, CURRENT_TASK(), key, cgroup, traced, kind, hook, access, flags);
+    release(&scratch->users);
+}
+
+/* Overlayfs reads the directories of its layers by opening them: on a private clone of their mount, which is in no
+ * namespace, and with the credentials of whoever mounted it. Both, because a program may override its credentials too
+ * (io_uring's personalities), and the kernel's own file systems (memfd) are in no namespace either. */
+static __always_inline bool opened_by_overlay(struct task_struct *task, struct vfsmount *mount)
+{
+    struct mount *mounted = AROUND(mount, struct mount, mnt);
+    if ((long)READ(mounted, mnt_ns) != MNT_NS_INTERNAL_ERROR || READ(task, cred) == READ(task, real_cred))
+        return false;
+    struct super_block *superblock = READ(mount, mnt_sb);
+    return !(READ(superblock, s_flags) & SB_KERNMOUNT_BIT);
 }
 
 /* One opened or mapped file of a traced cgroup. */
@@ -111,6 +139,7 @@ static __always_inline void see_file(void *ctx, struct file *file, u64 cgroup, s
         count(hook, COUNT_KNOWN);
         return;
     }
-    struct task_struct *task = CURRENT_TASK();
-    tell_file(ctx, task, &key, cgroup, traced, kind, hook, access, flags);
+    if (kind == RECORD_OPEN && opened_by_overlay(CURRENT_TASK(), at.mnt))
+        return; /* the open it serves has been told */
+    tell_file(ctx, &key, cgroup, traced, kind, hook, access, flags);
 }

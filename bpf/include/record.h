@@ -8,7 +8,7 @@
 #ifndef DRIFTLINE_RECORD_H
 #define DRIFTLINE_RECORD_H
 
-#define RECORD_ABI 1
+#define RECORD_ABI 2
 
 #define PATH_BYTES 4096  /* a path's components, leaf first, each ended by NUL; longer is truncated and marked */
 #define NAME_BYTES 256   /* NAME_MAX + NUL */
@@ -24,6 +24,7 @@ enum record_kind {
     RECORD_CONNECT = 4,
     RECORD_CGROUP_CREATED = 5,
     RECORD_CGROUP_REMOVED = 6,
+    RECORD_CGROUP_LEFT = 7, /* a cgroup_record: a process of the container was moved to path */
 };
 
 /* Also nouns.RecordFlag. */
@@ -42,7 +43,8 @@ enum record_flag {
     FLAG_DIRECTORY = 1 << 11,
     FLAG_SNAPSHOT = 1 << 12,
     FLAG_CACHEABLE = 1 << 13,
-    FLAG_MOUNT_CROSSED = 1 << 14,
+    FLAG_CWD_TRUNCATED = 1 << 14,
+    FLAG_STAND_IN = 1 << 15,
 };
 
 /* Also nouns.Origin, in decode/layout.py's order. */
@@ -73,6 +75,7 @@ enum file_access {
 enum verdict_check {
     CHECK_CHANGE_TIME = 1, /* contents matter: code, and files of the image */
     CHECK_CHAIN = 2,       /* a directory above may be renamed: compare the names of all ancestors */
+    CHECK_OVERLAY = 4,     /* with CHECK_CHANGE_TIME: the contents may lie in the upper layer's inode */
 };
 
 /* Key of the verdict cache for opens and loads. */
@@ -81,7 +84,7 @@ struct file_key {
     unsigned long long dentry;
     unsigned long long mount; /* struct vfsmount */
     unsigned int epoch;
-    unsigned int what; /* record_kind << 8 | read/write class << 0 | FLAG_ENTERED-like context << 16 */
+    unsigned int what; /* record_kind << 8 | ACCESS_READ, ACCESS_WRITE, ACCESS_TRUNCATE */
 };
 
 /* What the file was when the verdict was made; see verdict_check. */
@@ -95,7 +98,7 @@ struct file_value {
     unsigned int pad;
 };
 
-/* Key of the verdict cache for execs; its value is a file_value of the executable. */
+/* Key of the verdict cache for execs; its value is an exec_value. */
 struct exec_key {
     unsigned long long subject;
     unsigned long long dentry;
@@ -109,6 +112,12 @@ struct exec_key {
     unsigned int stdio;
     char invoked[INVOKED_BYTES];
     char argv0[INVOKED_BYTES];
+};
+
+/* What the executable was, and the exec_id under which this exec was told: it stands in for those that are not. */
+struct exec_value {
+    struct file_value file;
+    unsigned long long told;
 };
 
 /* Key of the verdict cache for connects. */
@@ -129,7 +138,7 @@ struct record_header {
     unsigned long long kernel_ns; /* CLOCK_MONOTONIC */
     unsigned long long cgroup;
     unsigned long long subject;
-    unsigned long long exec_id;  /* program image the process runs, 0: none seen */
+    unsigned long long exec_id;  /* program image the process runs, 0: none seen; see FLAG_STAND_IN */
     unsigned long long start_ns; /* of the thread group leader, since boot */
     unsigned int pid;
     unsigned int tid;
@@ -199,6 +208,7 @@ struct cgroup_record {
 _Static_assert(sizeof(struct file_key) == 32, "file_key");
 _Static_assert(sizeof(struct file_value) == 48, "file_value");
 _Static_assert(sizeof(struct exec_key) == 192, "exec_key");
+_Static_assert(sizeof(struct exec_value) == 56, "exec_value");
 _Static_assert(sizeof(struct connect_key) == 32, "connect_key");
 _Static_assert(sizeof(struct record_header) == 96, "record_header");
 _Static_assert(sizeof(struct file_part) == 104, "file_part");

@@ -5,8 +5,36 @@ static __always_inline void count(u32 hook, u32 what)
 {
     u32 index = hook * COUNTERS + what;
     u64 *counter = counters.lookup(&index);
-    if (counter)
-        (*counter)++; /* per CPU, and a hook does not nest on one CPU */
+    if (!counter)
+        return;
+    if (what >= LOSS_RING_FULL)
+        __sync_fetch_and_add(counter, 1); /* exact, though LSM, fentry and cgroup programs can be preempted */
+    else
+        (*counter)++;
+}
+
+/* Take a scratch buffer, or count and leave it to the program we preempted. Adding before looking is safe against a
+ * preemption in between, and needs no atomic exchange, which kernels before 5.12 lack. */
+static __always_inline bool claim(u32 *users, u32 hook)
+{
+    __sync_fetch_and_add(users, 1);
+    if (*(volatile u32 *)users == 1)
+        return true;
+    __sync_fetch_and_add(users, -1);
+    count(hook, LOSS_SCRATCH);
+    return false;
+}
+
+static __always_inline void release(u32 *users)
+{
+    __sync_fetch_and_add(users, -1);
+}
+
+#define TS_COMPAT_BIT 0x2 /* thread_info.status during a 32-bit system call (arch/x86/include/asm/thread_info.h) */
+
+static __always_inline u32 compat_flag(struct task_struct *task)
+{
+    return READ(task, thread_info.status) & TS_COMPAT_BIT ? FLAG_COMPAT : 0;
 }
 
 /* The first look-up of every hook: host processes stop here. */
@@ -69,18 +97,8 @@ static __always_inline struct process *find_process(u32 pid, u64 start)
     return process && process->start == start ? process : 0;
 }
 
-/* The container runtime's own start-up: its executable does not live in this mount namespace (a file of the host, a
- * memfd, a detached mount), it has not executed anything since it entered, and its parent is not in the container. */
-static __always_inline bool is_runtime(struct task_struct *task, struct file *executable, u64 cgroup)
+static __always_inline bool parent_is_outside(struct task_struct *parent, u64 cgroup)
 {
-    struct vfsmount *at = executable ? READ(executable, f_path.mnt) : 0;
-    struct nsproxy *proxy = READ(task, nsproxy);
-    if (!at || !proxy)
-        return false;
-    struct mount *mounted = AROUND(at, struct mount, mnt);
-    if (READ(mounted, mnt_ns) == READ(proxy, mnt_ns))
-        return false;
-    struct task_struct *parent = READ(task, real_parent);
     struct css_set *set = parent ? READ(parent, cgroups) : 0;
     struct cgroup *home = set ? READ(set, dfl_cgrp) : 0;
     struct kernfs_node *node = home ? READ(home, kn) : 0;
@@ -90,13 +108,33 @@ static __always_inline bool is_runtime(struct task_struct *task, struct file *ex
     return !(traced && own && traced->subject == own->subject);
 }
 
+/* The container runtime's own start-up: its executable does not live in this mount namespace (a file of the host, a
+ * memfd, a detached mount), it has not executed anything since it entered, and its parent is not in the container. */
+static __always_inline bool is_runtime(struct task_struct *task, struct file *executable, u64 cgroup)
+{
+    struct vfsmount *at = executable ? READ(executable, f_path.mnt) : 0;
+    struct nsproxy *proxy = READ(task, nsproxy);
+    if (!at || !proxy)
+        return false;
+    struct mount *mounted = AROUND(at, struct mount, mnt);
+    return READ(mounted, mnt_ns) != READ(proxy, mnt_ns) && parent_is_outside(READ(task, real_parent), cgroup);
+}
+
+/* The same for what it opens and maps: it is in the cgroup before it leaves its parent's mount namespace, and copies
+ * itself there. Not for its exec, which in a container without a mount namespace of its own is the entrypoint's. */
 static __always_inline bool current_is_runtime(struct task_struct *task, u64 cgroup)
 {
     struct mm_struct *mm = READ(task, mm);
+    struct task_struct *parent = READ(task, real_parent);
+    if (parent && current_mount_ns(parent) == current_mount_ns(task))
+        return parent_is_outside(parent, cgroup);
     return is_runtime(task, mm ? READ(mm, exe_file) : 0, cgroup);
 }
 
-/* Fill what all records have. Returns the process's state, 0 if it has none. */
+#define PROCESS_FLAGS (FLAG_ENTERED | FLAG_IS_INIT | FLAG_STAND_IN)
+
+/* Fill what all records have. Returns the process's state, 0 if it has none. A process of another container that moved
+ * into this one descends from a foreign init. */
 static __always_inline struct process *fill_header(struct record_header *header, struct task_struct *task, u8 kind,
                                                    u8 hook, u64 cgroup, struct traced_cgroup *traced)
 {
@@ -123,7 +161,7 @@ static __always_inline struct process *fill_header(struct record_header *header,
     struct process *process = find_process(header->pid, header->start_ns);
     header->exec_id = process ? process->exec_id : 0;
     if (process)
-        header->flags |= process->flags & (FLAG_ENTERED | FLAG_IS_INIT);
+        header->flags |= process->subject == traced->subject ? process->flags & PROCESS_FLAGS : FLAG_ENTERED;
     else
         header->flags |= FLAG_NO_LINEAGE;
     return process;

@@ -188,3 +188,15 @@ def test_an_unreachable_collector_is_told_and_the_agent_goes_on(tmp_path: Path) 
         agent.wait(lambda: (tmp_path / "status.json").exists())
         assert json.loads((tmp_path / "status.json").read_text())["pid"] == agent.process.pid
         assert agent.stop() == 0
+
+
+def test_a_process_moved_out_of_its_cgroup_is_told(tmp_path: Path) -> None:
+    with Agent(tmp_path, "--learn-seconds", "600") as agent, RuncContainer() as container:
+        root = container.cgroup_directory.parent.parent
+        (root / "cgroup.procs").write_text(str(container.pid))
+        try:
+            found = agent.wait_deviation("coverage.gap", f"process {container.pid}")
+            assert found["process"]["pid"] == container.pid
+            assert "moved out" in found["sentence"]
+        finally:
+            (container.cgroup_directory / "cgroup.procs").write_text(str(container.pid))

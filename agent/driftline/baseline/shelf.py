@@ -14,7 +14,7 @@ from driftline.baseline.matching import Matcher
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
-from driftline.nouns import Subject
+from driftline.nouns import Loss, Subject
 
 NS = 1_000_000_000
 
@@ -101,6 +101,10 @@ class Shelf:
         for shelved in self._shelved.values():
             if shelved.learning and (not cgroup or cgroup in shelved.containers):
                 shelved.learning.note_losses(count)
+
+    def losses(self) -> list[Loss]:
+        """Return and reset what the bounds of learning held back."""
+        return [loss for shelved in self if shelved.learning for loss in shelved.learning.take_losses()]
 
     def advance(self, kernel_ns: int) -> list[Shelved]:
         """Let time pass; return the baselines whose window just ended, now active."""

@@ -106,14 +106,22 @@ def _read(path: Path) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of ``path`` in one step."""
+    """Put ``data`` in the place of ``path`` in one step; a full disk is not left fuller."""
     beside = path.with_name(path.name + ".new")
+    try:
+        _write(beside, data)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _write(beside: Path, data: bytes) -> None:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     with open(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
-    os.replace(beside, path)
 
 
 def _make_directory(directory: Path) -> None:

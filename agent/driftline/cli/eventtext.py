@@ -16,6 +16,7 @@ from driftline.nouns import (
     ConnectEvent,
     Event,
     ExecEvent,
+    LeftEvent,
     LoadEvent,
     OpenEvent,
     RecordFlag,
@@ -66,6 +67,8 @@ def _what(event: Event) -> str:
         return f"{escape(event.file.path)} ({event.file.origin.value}) {access}"
     if isinstance(event, LoadEvent):
         return f"{escape(event.file.path)} ({event.file.origin.value})"
+    if isinstance(event, LeftEvent):
+        return f"moved to cgroup {escape(event.path)}"
     if isinstance(event, ConnectEvent):
         port = f":{event.port}" if event.family != "unix" else ""
         address = f"[{event.address}]" if event.family == "ipv6" else escape(event.address)

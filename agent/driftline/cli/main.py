@@ -29,6 +29,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "agent": Command("driftline.cli.agent", "Watch every container of this node and report deviations."),
+    "doctor": Command("driftline.cli.doctor", "Tell what this host offers the agent, what is missing, how to get it."),
     "events": Command("driftline.cli.events", "Print every event of every container as it happens."),
     "capture": Command("driftline.cli.capture", "Record the kernel's events of all containers into a file."),
     "learn": Command("driftline.cli.learn", "Learn a baseline from a capture."),

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.text import Text
 
@@ -145,7 +146,7 @@ class Printer:
         self._json = json
         self._verbose = verbose
         self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self._console = Console(file=sys.stdout)
 
     def show(self, response: pb.TailResponse) -> None:
         """Print one response with one write, so that a burst is not slowed by many."""
@@ -159,10 +160,17 @@ class Printer:
         sys.stdout.flush()
 
     def _styled(self, text: Text) -> str:
-        """Return ``text`` with the colours the terminal has. (The console itself would hide a broken pipe.)"""
-        with self._console.capture() as capture:
-            self._console.print(text, soft_wrap=True)
-        return capture.get()
+        """Return ``text`` with its colours, if the terminal has any.
+
+        Not by Console.print: laying out takes it a millisecond, and it would hide a broken pipe from us.
+        """
+        if self._console.color_system is None or self._console.no_color:
+            return f"{text.plain}\n"
+        segments = text.render(self._console, end="\n")
+        return "".join(
+            segment.style.render(segment.text, color_system=ColorSystem.STANDARD) if segment.style else segment.text
+            for segment in segments
+        )
 
     def _read(self, response: pb.TailResponse) -> Iterable[tuple[Deviation, int]]:
         """Yield each deviation with the count it was last shown with, 0 if it was not."""

@@ -20,6 +20,8 @@ MAPPED = bytes(10) + b"\xff\xff"
 def _address(family: int, raw: bytes) -> tuple[str, str]:
     if family == socket.AF_INET:
         return "ipv4", socket.inet_ntop(socket.AF_INET, raw[:4])
+    if family != socket.AF_INET6:
+        raise RecordError(f"a connect record of address family {family}")
     if raw.startswith(MAPPED):
         return "ipv4", socket.inet_ntop(socket.AF_INET, raw[12:])
     return "ipv6", socket.inet_ntop(socket.AF_INET6, raw)
@@ -30,6 +32,8 @@ def decode_connect(record: bytes, head: Head) -> ConnectEvent:
     if len(record) < CONNECT_BYTES:
         raise RecordError(f"a connect record of {len(record)} bytes, at least {CONNECT_BYTES} expected")
     _subject, _epoch, port, family, number, raw, result, path_bytes, abstract = CONNECT.unpack_from(record, HEADER.size)
+    if len(record) < CONNECT_BYTES + path_bytes:
+        raise RecordError(f"a connect record of {len(record)} bytes, its name needs {CONNECT_BYTES + path_bytes}")
     if family == socket.AF_UNIX:
         name = record[CONNECT_BYTES : CONNECT_BYTES + path_bytes]
         kind, protocol = "unix", "unix"

@@ -6,13 +6,14 @@ In: record bytes. Out: events; ``by_path`` is empty until lineage fills it. Next
 from __future__ import annotations
 
 from driftline.decode.file import file_path
-from driftline.decode.header import CACHEABLE, Head, process_of, unpack_file
+from driftline.decode.header import CACHEABLE, CWD_TRUNCATED, Head, process_of, unpack_file
 from driftline.decode.path import join, text
 from driftline.errors import RecordError
 from driftline.nouns import ExecEvent
 from driftline.probe import environment
 from driftline.probe.layout import EXEC, EXEC_BYTES, OPEN_BYTES
 
+EXEC_ID = slice(32, 40)  # of the header
 ARGUMENTS = 256  # more than 2048 bytes of argv can usefully hold; bounds one event's memory
 
 
@@ -45,12 +46,12 @@ def decode_exec(record: bytes, head: Head) -> ExecEvent:
         head[3],
         head[15],
         key if cacheable else b"",
-        value if cacheable else b"",
+        value + record[EXEC_ID] if cacheable else b"",  # struct exec_value
         file,
         text(invoked),
         text(interpreter),
         _arguments(argv),
-        join(cwd, False),
+        join(cwd, bool(head[3] & CWD_TRUNCATED)),
         text(tty),
         environment.names(variables),
         inet,

@@ -26,6 +26,7 @@ ORIGINS = (
 )
 PATH_TRUNCATED = 1 << 0
 CACHEABLE = 1 << 13
+CWD_TRUNCATED = 1 << 14
 
 # abi kind hook flags kernel_ns cgroup subject exec_id start_ns pid tid ppid uid gid euid epoch pad comm
 Head = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, bytes]

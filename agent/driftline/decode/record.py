@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from driftline.decode.cgroup import decode_cgroup
+from driftline.decode.cgroup import decode_cgroup, decode_left
 from driftline.decode.connect import decode_connect
 from driftline.decode.exec import decode_exec
 from driftline.decode.file import decode_load, decode_open
 from driftline.decode.header import Head, unpack_header
 from driftline.errors import RecordError
-from driftline.nouns import CgroupEvent, ConnectEvent, ExecEvent, LoadEvent, OpenEvent
+from driftline.nouns import CgroupEvent, ConnectEvent, ExecEvent, LeftEvent, LoadEvent, OpenEvent
 
-AnyEvent = ExecEvent | OpenEvent | LoadEvent | ConnectEvent | CgroupEvent
+AnyEvent = ExecEvent | OpenEvent | LoadEvent | ConnectEvent | LeftEvent | CgroupEvent
 
 DECODERS: dict[int, Callable[[bytes, Head], AnyEvent]] = {
     1: decode_exec,
@@ -25,6 +25,7 @@ DECODERS: dict[int, Callable[[bytes, Head], AnyEvent]] = {
     4: decode_connect,
     5: decode_cgroup,
     6: decode_cgroup,
+    7: decode_left,
 }
 
 

@@ -26,8 +26,6 @@ MAX_ARGUMENTS = 64
 """Arguments kept of one image; the deviation itself carries all that the kernel recorded."""
 MAX_ARGUMENT_TEXT = 1_024
 """Characters kept of all its arguments together."""
-MAX_SEEDED = 8_192
-"""Processes remembered that ran before the agent."""
 
 
 class Seed(NamedTuple):
@@ -36,7 +34,6 @@ class Seed(NamedTuple):
     image: ExecImage
     by_exec_id: int  # image of its parent process, 0 if outside the container
     cgroup: int
-    ticks: int  # start time in clock ticks since boot: what /proc tells
 
 
 class _Entry(NamedTuple):
@@ -52,7 +49,6 @@ class Lineage:
         self._entries: dict[int, _Entry] = {}
         self._start_up: dict[int, OrderedDict[int, None]] = {}
         self._recent: dict[int, OrderedDict[int, None]] = {}
-        self._seeded: dict[tuple[int, int], int] = {}
         self._missing: Counter[int] = Counter()
         self.evictions = 0
         """Images forgotten for lack of room. Not a loss by itself: most had exited long ago."""
@@ -79,12 +75,6 @@ class Lineage:
         """Remember images that ran before the agent, parents first."""
         for seed in seeds:
             self._add(_Entry(seed.image, seed.by_exec_id, seed.cgroup))
-            if len(self._seeded) < MAX_SEEDED:
-                self._seeded[seed.image.pid, seed.ticks] = seed.image.exec_id
-
-    def seeded(self, pid: int, ticks: int) -> int:
-        """Return the exec id of the process ``pid`` that started at ``ticks`` before the agent; 0 if unknown."""
-        return self._seeded.get((pid, ticks), 0)
 
     def image(self, exec_id: int) -> ExecImage | None:
         """Return the image, None if it is unknown or forgotten."""
@@ -113,7 +103,6 @@ class Lineage:
             for exec_id in group.pop(cgroup, ()):
                 del self._entries[exec_id]
         self._missing.pop(cgroup, None)
-        self._seeded = {key: exec_id for key, exec_id in self._seeded.items() if exec_id in self._entries}
 
     def losses(self) -> list[Loss]:
         """Return and reset, per container, how often a chain ended at a forgotten image."""

@@ -20,6 +20,8 @@ MAX_DESCRIPTORS = 4_096
 """Descriptors looked at of one process: servers with more hold sockets, mostly."""
 MAX_MAPPINGS_BYTES = 4 * 1024 * 1024
 """Read of one maps file: 40 000 mappings."""
+MAX_ENVIRONMENT_BYTES = 131_072
+"""Read of one environment; a pod in a namespace with 500 services has 100 KiB."""
 MAX_ARGV_BYTES = 16_384
 """Read of one command line; the kernel's own records hold as much."""
 _DELETED = " (deleted)"
@@ -38,6 +40,7 @@ class Seen(NamedTuple):
 class Descriptor(NamedTuple):
     """An open file (``seen``) or a socket (``socket``: its inode number)."""
 
+    number: int
     seen: Seen | None
     access: int
     socket: int
@@ -63,6 +66,12 @@ def argv(pid: int) -> tuple[str, ...]:
     """Return the command line as it is now (a process may have rewritten it), bounded."""
     content = _read(f"/proc/{pid}/cmdline", MAX_ARGV_BYTES)
     return tuple(map(os.fsdecode, content.removesuffix(b"\0").split(b"\0"))) if content else ()
+
+
+def variables(pid: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of ``names`` the environment held when the program started; never a value."""
+    content = b"\0" + _read(f"/proc/{pid}/environ", MAX_ENVIRONMENT_BYTES)
+    return tuple(name for name in names if b"\0" + name.encode() + b"=" in content)
 
 
 def root(pid: int) -> str:
@@ -122,11 +131,11 @@ def status(pid: int) -> Status:
 def _descriptor(pid: int, number: str, root: str) -> Iterator[Descriptor]:
     link = f"/proc/{pid}/fd/{number}"
     if match := _SOCKET.fullmatch(os.readlink(link)):
-        yield Descriptor(None, 0, int(match[1]))
+        yield Descriptor(int(number), None, 0, int(match[1]))
         return
     seen = _seen(link, root)
     if stat.S_ISREG(seen.state.st_mode):
-        yield Descriptor(seen, _access(pid, number), 0)
+        yield Descriptor(int(number), seen, _access(pid, number), 0)
 
 
 def _access(pid: int, number: str) -> int:

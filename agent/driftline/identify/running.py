@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psutil
 
 from driftline.identify import procfs
 from driftline.identify.origins import Mount, origin_of, parse_mounts
-from driftline.identify.sockets import Connection, outbound
+from driftline.identify.sockets import NONE, Connection, Sockets, sockets_of
 from driftline.nouns import Origin
+from driftline.probe.environment import NAMES
 
 MAX_PROCESSES = 2_048
 """Processes read of one container."""
@@ -32,8 +33,8 @@ _GONE = (OSError, psutil.Error, ValueError)
 class Container:
     """What is read of one container."""
 
-    def __init__(self, connections: Callable[[int], dict[int, Connection]]) -> None:
-        self._connections = connections
+    def __init__(self, sockets: Callable[[int], Sockets]) -> None:
+        self._sockets_of = sockets
         self._mounts: dict[int, list[Mount]] = {}
         self.processes: list[dict[str, Any]] = []
         self.opens: dict[tuple[str, int], list[Any]] = {}
@@ -77,6 +78,9 @@ class Container:
         row["file"] = self._file(program, mounts)
         descriptors = list(procfs.descriptors(pid, root))
         loads = [seen for seen in procfs.executable_mappings(pid, root) if not _same(seen, program)]
+        held = {found.socket for found in descriptors if found.socket}
+        sockets = self._sockets(pid, bool(held))
+        row |= _standard_streams(descriptors, sockets.internet)
         if not process.is_running():
             raise psutil.NoSuchProcess(pid)  # its pid may be another's by now: nothing read above counts
         self.processes.append(row)
@@ -85,7 +89,9 @@ class Container:
                 self._keep(self.opens, (found.seen.path, found.access), [pid, found.access], found.seen, mounts)
         for seen in loads:
             self._keep(self.loads, seen.path, [pid], seen, mounts)
-        self._keep_connections(pid, {found.socket for found in descriptors if found.socket})
+        for inode in held & sockets.outbound.keys():
+            connection = sockets.outbound[inode]
+            self.connects.setdefault(connection, [pid, *connection])
 
     def _keep(
         self, rows: dict[Any, list[Any]], key: Any, row: list[Any], seen: procfs.Seen, mounts: list[Mount]
@@ -97,15 +103,12 @@ class Container:
             return
         rows[key] = [*row, self._file(seen, mounts)]
 
-    def _keep_connections(self, pid: int, sockets: set[int]) -> None:
+    def _sockets(self, pid: int, wanted: bool) -> Sockets:
         try:
-            connections = self._connections(pid) if sockets else {}
+            return self._sockets_of(pid) if wanted else NONE
         except OSError:
             self.blind += 1
-            return
-        for inode, connection in connections.items():
-            if inode in sockets:
-                self.connects.setdefault(connection, [pid, *connection])
+            return NONE
 
     def _file(self, seen: procfs.Seen, mounts: list[Mount]) -> list[Any]:
         state = seen.state
@@ -155,7 +158,17 @@ def _identity(pid: int, process: psutil.Process, root: str) -> dict[str, Any]:
             "mount_ns": procfs.namespace(pid, "mnt"),
             "first": status.namespace_init,
             "capabilities": status.capabilities,
+            "environment": procfs.variables(pid, NAMES),
         }
+
+
+def _standard_streams(descriptors: Iterable[procfs.Descriptor], internet: frozenset[int]) -> dict[str, int]:
+    """Bit n: descriptor n is an internet socket; another socket, which for standard streams means a Unix one."""
+    streams = {"inet_stdio": 0, "unix_stdio": 0}
+    for found in descriptors:
+        if found.socket and found.number <= 2:
+            streams["inet_stdio" if found.socket in internet else "unix_stdio"] |= 1 << found.number
+    return streams
 
 
 def _mark_descent(processes: list[dict[str, Any]]) -> None:
@@ -188,16 +201,16 @@ def _same(left: procfs.Seen, right: procfs.Seen) -> bool:
 
 def main(directories: list[str]) -> None:
     """Print a line for each directory, in their order."""
-    cache: dict[int, dict[int, Connection]] = {}
+    cache: dict[int, Sockets] = {}
 
-    def connections(pid: int) -> dict[int, Connection]:
+    def sockets(pid: int) -> Sockets:
         namespace = procfs.namespace(pid, "net")
         if namespace not in cache:
-            cache[namespace] = outbound(pid)
+            cache[namespace] = sockets_of(pid)
         return cache[namespace]
 
     for directory in directories:
-        container = Container(connections)
+        container = Container(sockets)
         container.read(directory)
         print(json.dumps(container.as_json()), flush=True)
 

@@ -46,20 +46,10 @@ MODULE = "driftline.identify.running"
 
 
 @dataclass(slots=True)
-class Init:
-    """The container's first process, for the kernel's table of containers."""
-
-    pid: int
-    ticks: int
-    mount_ns: int  # inode number of its mount namespace
-
-
-@dataclass(slots=True)
 class Snapshot:
     """What one container was doing."""
 
     cgroup: int
-    init: Init | None = None  # None: no process left
     events: list[Event] = field(default_factory=list)  # execs first, parents before children
     seeds: list[Seed] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
@@ -118,12 +108,11 @@ def _convert(cgroup: int, line: bytes, exec_ids: count[int]) -> Snapshot:
         "sockets_unreadable": told["blind"],
     }
     losses = [Loss("snapshot", cause, number, cgroup) for cause, number in causes.items() if number]
-    return Snapshot(cgroup, builder.init, events, builder.seeds, losses)
+    return Snapshot(cgroup, events, builder.seeds, losses)
 
 
 class _Builder:
     def __init__(self, cgroup: int, now: int, exec_ids: count[int]) -> None:
-        self.init: Init | None = None
         self.seeds: list[Seed] = []
         self._cgroup = cgroup
         self._now = now
@@ -152,7 +141,6 @@ class _Builder:
             flags |= RecordFlag.ENTERED
         if row["init"]:
             flags |= RecordFlag.IS_INIT
-            self.init = Init(pid, row["ticks"], row["mount_ns"])
         self._flags[pid] = int(flags)
 
     def common(self, pid: int) -> dict[str, Any]:
@@ -182,7 +170,7 @@ class _Builder:
                 process.uid,
                 row["entered"],
             )
-            self.seeds.append(Seed(image, event.by_exec_id, self._cgroup, row["ticks"]))
+            self.seeds.append(Seed(image, event.by_exec_id, self._cgroup))
             events.append(event)
         return events
 
@@ -199,9 +187,9 @@ class _Builder:
             argv=argv,
             cwd=row["cwd"],
             tty=row["tty"],
-            environment=(),
-            inet_stdio=0,
-            unix_stdio=0,
+            environment=tuple(row["environment"]),
+            inet_stdio=row["inet_stdio"],
+            unix_stdio=row["unix_stdio"],
             by_exec_id=parent.exec_id if parent else 0,
             by_path=self._rows[parent.pid]["file"][0] if parent else "",
             capabilities=row["capabilities"],

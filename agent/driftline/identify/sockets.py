@@ -31,23 +31,35 @@ class Connection(NamedTuple):
     port: int
 
 
-def outbound(pid: int) -> dict[int, Connection]:
-    """Return the outbound connections in the network namespace of ``pid`` by socket inode number.
+class Sockets(NamedTuple):
+    """Of one network namespace, by inode number."""
+
+    outbound: dict[int, Connection]
+    internet: frozenset[int]  # all of TCP and UDP
+
+
+NONE = Sockets({}, frozenset())
+
+
+def sockets_of(pid: int) -> Sockets:
+    """Return the internet sockets in the network namespace of ``pid``.
 
     A TCP connection whose own port is listened on was accepted, not made: it is left out. Moves the calling thread into
     the namespace. Raises OSError if that fails or the process is gone.
     """
     _enter(pid)
     found: dict[int, Connection] = {}
+    internet: set[int] = set()
     with DiagSocket() as diagnosis:
         diagnosis.bind()
         for protocol in _PROTOCOLS:
             rows = _dump(diagnosis, protocol)
             listening = {row["idiag_sport"] for row in rows if row["idiag_state"] == _LISTEN}
+            internet |= {row["idiag_inode"] for row in rows}
             for row in rows:
                 if _is_outbound(row, protocol, listening):
                     found[row["idiag_inode"]] = _connection(row, protocol)
-    return found
+    return Sockets(found, frozenset(internet - {0}))
 
 
 def _enter(pid: int) -> None:

@@ -2,7 +2,7 @@
 
 In: cgroups that appear and vanish, identities from ``resolver``. Out: the ``Subject`` of an event's cgroup id. Why: the
 hot path needs one dictionary look-up; records of a container that lived 5 ms arrive after it is gone, so the dead are
-remembered for a while; ids that are no container are remembered too. Next: ``baseline`` and ``verdict``.
+remembered for a while. Next: ``baseline`` and ``verdict``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ MAX_TOMBSTONES = 2_048
 """Dead cgroups remembered: a node that starts and ends 30 containers a second for a minute."""
 TOMBSTONE_NS = 60 * 1_000_000_000
 """A record waits in the rings for milliseconds, an engine look-up takes seconds; a minute covers all."""
-MAX_DISMISSED = 4_096
-"""Ids remembered as "no container": tree nodes and monitors, a few per pod."""
-DISMISSED_NS = 60 * 1_000_000_000
-"""Then such an id is looked at again; ids are never reused while a kernel runs, so this only bounds an error."""
 
 
 class Subjects:
@@ -33,7 +29,6 @@ class Subjects:
         self._owners: dict[int, int] = {}  # cgroup → its container's, living and dead
         self._subjects: dict[int, Subject] = {}  # container's cgroup → identity
         self._dead: OrderedDict[int, int] = OrderedDict()  # cgroup → when it vanished
-        self._dismissed: OrderedDict[int, int] = OrderedDict()  # cgroup → until when
         self._refused = 0
         self._evicted = 0
 
@@ -44,7 +39,6 @@ class Subjects:
             return False
         self._owners[cgroup] = self._owners.get(container, container)
         self._dead.pop(cgroup, None)
-        self._dismissed.pop(cgroup, None)
         return True
 
     def identify(self, subject: Subject) -> bool:
@@ -66,25 +60,6 @@ class Subjects:
     def get(self, cgroup: int) -> Subject | None:
         """Return whose events those of ``cgroup`` are; None if not identified (yet)."""
         return self._subjects.get(self._owners.get(cgroup, cgroup))
-
-    def is_dead(self, cgroup: int) -> bool:
-        """Tell whether the cgroup vanished and is still remembered."""
-        return cgroup in self._dead
-
-    def living(self) -> list[Subject]:
-        """Return the identified containers whose cgroup exists."""
-        return [subject for cgroup, subject in self._subjects.items() if cgroup not in self._dead]
-
-    def dismiss(self, cgroup: int) -> None:
-        """Remember that ``cgroup`` is no container."""
-        self._dismissed[cgroup] = self._now_ns() + DISMISSED_NS
-        self._dismissed.move_to_end(cgroup)
-        if len(self._dismissed) > MAX_DISMISSED:
-            self._dismissed.popitem(last=False)
-
-    def is_dismissed(self, cgroup: int) -> bool:
-        """Tell whether ``cgroup`` was found to be no container, not long ago."""
-        return self._dismissed.get(cgroup, 0) > self._now_ns()
 
     def bury(self) -> list[int]:
         """Forget the long dead; return the containers among them, for other stages to forget. Call it now and then."""

@@ -6,6 +6,7 @@ result a fraction. The key holds everything the result depends on: text, flags, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from driftline.probe.source import join
 
 COMPILE_SECONDS = 60  # a slow, loaded node needs ten; something hangs beyond this
 PAGE_BYTES = 4096
-ACTION_RING_BYTES = 8 * 1024 * 1024  # execs and connects: 5 000 of the largest, 15 000 usual ones
+ACTION_RING_BYTES = 1024 * 1024  # execs and connects: some 1 500; the agent reads every millisecond under load
 
 
 def flags(ring_bytes: int) -> list[str]:
@@ -77,7 +78,8 @@ def _to_cache(path: Path, data: bytes) -> None:
         temporary.chmod(0o600)
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also when the directory is the trouble
+            temporary.unlink()
 
 
 def _compile(text: str, cflags: list[str]) -> bytes:

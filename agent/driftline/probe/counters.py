@@ -10,6 +10,7 @@ import struct
 
 from driftline.probe.libbpf import possible_cpus
 from driftline.probe.maps import Map
+from driftline.probe.misses import CAUSE
 
 COUNTERS = 32
 HOOKS = {0: "exec", 1: "open", 2: "load", 3: "connect", 4: "unix_connect", 5: "fork", 6: "cgroup"}
@@ -51,5 +52,5 @@ class Counters:
 
 def losses(counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     """Only what was lost or arrived incomplete."""
-    kept = {name for number, name in NAMES.items() if number >= FIRST_LOSS}
+    kept = {CAUSE, *(name for number, name in NAMES.items() if number >= FIRST_LOSS)}
     return {key: value for key, value in counts.items() if key[1] in kept}

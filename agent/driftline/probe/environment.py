@@ -6,6 +6,8 @@ values. Sources: ld.so(8), python(1), node(1), perlrun(1), bash(1), ruby(1), ico
 
 from __future__ import annotations
 
+import struct
+
 NAMES = (
     "LD_PRELOAD",
     "LD_AUDIT",
@@ -24,11 +26,18 @@ NAMES = (
     "GCONV_PATH",
 )
 HEAD_BYTES = 8
+REST_BYTES = 16
+VARIABLE = struct.Struct(f"<{REST_BYTES}s{REST_BYTES}sI4x")
 
 
-def heads() -> dict[bytes, int]:
-    """First eight bytes of ``NAME=`` → bit mask."""
-    return {f"{name}=".encode()[:HEAD_BYTES]: 1 << bit for bit, name in enumerate(NAMES)}
+def variables() -> dict[bytes, bytes]:
+    """First eight bytes of ``NAME=`` → struct variable of bpf/include/maps.h: the rest, its mask, the bit."""
+    return dict(_variable(bit, f"{name}=".encode()) for bit, name in enumerate(NAMES))
+
+
+def _variable(bit: int, text: bytes) -> tuple[bytes, bytes]:
+    head, rest = text[:HEAD_BYTES], text[HEAD_BYTES:]
+    return head, VARIABLE.pack(rest, b"\xff" * len(rest), 1 << bit)
 
 
 def names(bits: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-ABI = 1
+ABI = 2
 
 # record_header: abi kind hook flags kernel_ns cgroup subject exec_id start_ns pid tid ppid uid gid euid epoch pad comm
 HEADER = struct.Struct("<HBBI5Q8I16s")
@@ -32,5 +32,9 @@ CONNECT_KEY_BYTES = 32
 TRACED_CGROUP = struct.Struct("<QII")
 SUBJECT = struct.Struct("<QQII2Q2Q")
 PROCESS = struct.Struct("<6QII")
-CONFIG = struct.Struct("<2Q2QII")
+CONFIG = struct.Struct("<2Q2QIIQ")
+FILE_VALUE_BYTES = 48
+EXEC_VALUE_BYTES = 56
+EXEC_KEY_BYTES = 192
+FILE_KEY_BYTES = 32
 ROOT_NAME_BYTES = 64

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from driftline.errors import HostError
 from driftline.probe.libbpf import LIB, check
 from driftline.probe.object import MapSpec, Object, ProgramSpec, relocate
+from driftline.probe.targets import Targets
 
+ITER_BYTES = 4096
 LOG_BYTES = 1 << 20  # enough for the verifier's last words
 NAME_BYTES = 15  # BPF_OBJ_NAME_LEN without its NUL
 
 # enum bpf_prog_type, enum bpf_attach_type (include/uapi/linux/bpf.h)
 RAW_TRACEPOINT, CGROUP_SOCK_ADDR, TRACING, LSM = 17, 18, 26, 29
-TRACE_FENTRY, LSM_MAC = 24, 27
+TRACE_FENTRY, LSM_MAC, TRACE_ITER = 24, 27, 28
 CGROUP_HOOKS = {"on_connect4": 10, "on_connect6": 11, "on_sendmsg4": 14, "on_sendmsg6": 15}
 
 
@@ -84,8 +86,9 @@ def load(compiled: Object) -> Loaded:
     try:
         for spec in compiled.maps:
             loaded.maps[spec.name] = _create_map(spec)
-        for program in compiled.programs:
-            loaded.programs[program.name] = load_program(program, loaded.maps)
+        with Targets() as targets:
+            for program in compiled.programs:
+                loaded.programs[program.name] = load_program(program, loaded.maps, targets)
     except BaseException:
         loaded.close()
         raise
@@ -105,25 +108,24 @@ def _create_map(spec: MapSpec) -> int:
 
 
 def program_kind(name: str) -> tuple[int, int, str]:
-    """(program type, expected attach type, kernel function or LSM hook) of a program by its name."""
+    """(program type, expected attach type, kernel function it attaches to) of a program by its name."""
     if name in CGROUP_HOOKS:
         return CGROUP_SOCK_ADDR, CGROUP_HOOKS[name], ""
     if name.startswith("lsm_"):
-        return LSM, LSM_MAC, name.removeprefix("lsm_")
+        return LSM, LSM_MAC, f"bpf_{name}"
     if name.startswith("fentry_"):
         return TRACING, TRACE_FENTRY, name.removeprefix("fentry_")
+    if name.startswith("iter_"):
+        return TRACING, TRACE_ITER, f"bpf_{name}"
     return RAW_TRACEPOINT, 0, ""
 
 
-def load_program(program: ProgramSpec, maps: dict[str, int]) -> int:
+def load_program(program: ProgramSpec, maps: dict[str, int], targets: Targets) -> int:
     """Load one program. Raises HostError with the verifier's last words."""
     kind, attach, target = program_kind(program.name)
     options = _LoadOptions(sz=c.sizeof(_LoadOptions), attempts=5, expected_attach_type=attach)
     if target:
-        number = LIB.libbpf_find_vmlinux_btf_id(target.encode(), attach)
-        if number < 0:
-            raise HostError(f"this kernel has no {target}")
-        options.attach_btf_id = number
+        options.attach_btf_id = targets.number(target)
     code = relocate(program, maps)
     arguments = (kind, program.name.encode()[:NAME_BYTES], b"GPL", code, len(code) // 8)
     descriptor = LIB.bpf_prog_load(*arguments, c.byref(options))
@@ -150,3 +152,17 @@ def attach(name: str, program: int, cgroup_root: int) -> int:
         return check(LIB.bpf_link_create(program, cgroup_root, attach_type, None), f"attach {name}")
     tracepoint = name.removeprefix("on_").encode() if kind == RAW_TRACEPOINT else None
     return check(LIB.bpf_raw_tracepoint_open(tracepoint, program), f"attach {name}")
+
+
+def iterate(program: int) -> None:
+    """Run an iterator program to its end. Raises OSError."""
+    link = check(LIB.bpf_link_create(program, 0, TRACE_ITER, None), "iterator link")
+    try:
+        descriptor = check(LIB.bpf_iter_create(link), "iterator")
+        try:
+            while os.read(descriptor, ITER_BYTES):
+                pass  # our iterator writes maps, no text
+        finally:
+            os.close(descriptor)
+    finally:
+        os.close(link)

@@ -65,7 +65,7 @@ class Object:
                 tuple(MapSpec(*spec) for spec in maps),
                 tuple(ProgramSpec(name, code, tuple((i, m) for i, m in at)) for name, code, at in programs),
             )
-        except (TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"not a compiled object: {error}") from error
 
 

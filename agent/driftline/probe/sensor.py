@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,21 @@ from driftline.errors import HostError
 from driftline.probe import environment
 from driftline.probe.build import build
 from driftline.probe.counters import Counters
-from driftline.probe.layout import CONFIG, CONNECT_KEY_BYTES, PROCESS, ROOT_NAME_BYTES, SUBJECT, TRACED_CGROUP
-from driftline.probe.loader import Loaded, attach, load
+from driftline.probe.layout import (
+    CONFIG,
+    CONNECT_KEY_BYTES,
+    EXEC_KEY_BYTES,
+    EXEC_VALUE_BYTES,
+    FILE_KEY_BYTES,
+    FILE_VALUE_BYTES,
+    PROCESS,
+    ROOT_NAME_BYTES,
+    SUBJECT,
+    TRACED_CGROUP,
+)
+from driftline.probe.loader import Loaded, attach, iterate, load
 from driftline.probe.maps import Map
+from driftline.probe.misses import misses
 from driftline.probe.ring import Ring
 from driftline.settings import Settings
 
@@ -26,13 +39,15 @@ NS = 1_000_000_000
 BURST_SECONDS = 2  # a start-up may run this far ahead of a container's steady rate
 # Containers first, so that none is missed while the rest attaches; then what tells whose process it is; then events.
 ATTACH_ORDER = ("on_cgroup_mkdir", "on_cgroup_rmdir", "on_sched_process_fork", "on_sched_process_exit")
+ENTERED, IS_INIT = 1 << 2, 1 << 3  # FLAG_ENTERED, FLAG_IS_INIT
+ADOPT = "iter_task"  # run by adopt(), not attached
 REDIRECT_DIR = Path("/sys/module/overlay/parameters/redirect_dir")
 ROOTS_MAP_ENTRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class KnownProcess:
-    """A process that ran before the agent. ``flags`` are RecordFlag bits ENTERED and IS_INIT."""
+    """A process inside a container. ``flags`` are RecordFlag bits ENTERED and IS_INIT."""
 
     pid: int
     start_ns: int
@@ -47,12 +62,13 @@ class Sensor:
         self.provider = provider
         self._loaded = loaded
         self._links: list[int] = []
+        self._settings: tuple[int, ...] = ()
         maps = loaded.maps
         self._traced = Map(maps["traced_cgroups"], 8, TRACED_CGROUP.size)
         self._subjects = Map(maps["subjects"], 8, SUBJECT.size)
         self._processes = Map(maps["processes"], 4, PROCESS.size)
-        self._known_files = Map(maps["known_files"], 32, 48)
-        self._known_execs = Map(maps["known_execs"], 192, 48)
+        self._known_files = Map(maps["known_files"], FILE_KEY_BYTES, FILE_VALUE_BYTES)
+        self._known_execs = Map(maps["known_execs"], EXEC_KEY_BYTES, EXEC_VALUE_BYTES)
         self._known_connects = Map(maps["known_connects"], CONNECT_KEY_BYTES, 1)
         self._counters = Counters(maps["counters"])
         self._actions, self._files = Ring(maps["actions"]), Ring(maps["files"])
@@ -74,19 +90,23 @@ class Sensor:
         maps = self._loaded.maps
         rates = (settings.open_rate, settings.exec_rate)
         redirect = REDIRECT_DIR.exists() and REDIRECT_DIR.read_text().strip() == "Y"
-        Map(maps["config"], 4, CONFIG.size).put(
-            bytes(4), CONFIG.pack(*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * 2, os.getpid(), redirect)
-        )
+        self._settings = (*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * 2, os.getpid(), redirect)
+        self._set_clock()
         roots = Map(maps["watched_roots"], ROOT_NAME_BYTES, 1)
         for name in settings.watched_roots[:ROOTS_MAP_ENTRIES]:
             roots.put(name.encode().ljust(ROOT_NAME_BYTES, b"\0")[:ROOT_NAME_BYTES], b"\1")
-        dangerous = Map(maps["dangerous_environment"], 8, 4)
-        for head, bit in environment.heads().items():
-            dangerous.put(head, struct.pack("<I", bit))
+        dangerous = Map(maps["dangerous_environment"], environment.HEAD_BYTES, environment.VARIABLE.size)
+        for head, variable in environment.variables().items():
+            dangerous.put(head, variable)
+
+    def _set_clock(self) -> None:
+        """Tell the kernel side the wall clock, with which it compares files' change times."""
+        wall = time.time_ns() - time.monotonic_ns()
+        Map(self._loaded.maps["config"], 4, CONFIG.size).put(bytes(4), CONFIG.pack(*self._settings, wall))
 
     def _attach(self, cgroup_root: Path) -> None:
         programs = self._loaded.programs
-        names = [*ATTACH_ORDER, *(name for name in programs if name not in ATTACH_ORDER)]
+        names = [*ATTACH_ORDER, *(name for name in programs if name not in (*ATTACH_ORDER, ADOPT))]
         root = os.open(cgroup_root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for name in names:
@@ -108,8 +128,9 @@ class Sensor:
         return actions + files if files else actions
 
     def counters(self) -> dict[tuple[str, str], int]:
-        """(hook, counter) → count since the start."""
-        return self._counters.read()
+        """(hook, counter) → count since the start. Called with every heartbeat, it also keeps the clocks together."""
+        self._set_clock()
+        return self._counters.read() | misses(self._loaded.programs)
 
     def held_back(self, subject: int) -> int:
         """Events the token buckets refused to this container so far."""
@@ -140,6 +161,10 @@ class Sensor:
             fits = self._subjects.put(key, bytes(SUBJECT.size))
         return fits
 
+    def untrace(self, cgroup: int) -> None:
+        """Look no more at a cgroup that is no container's."""
+        self._traced.drop(struct.pack("<Q", cgroup))
+
     def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None:
         """Empty a subject's part of the verdict cache. ``cgroups``: its own and the nested ones."""
         for cgroup in cgroups:
@@ -148,18 +173,33 @@ class Sensor:
             if raw is not None:
                 self._traced.put(key, TRACED_CGROUP.pack(subject, epoch, TRACED_CGROUP.unpack(raw)[2]))
 
-    def set_init(self, subject: int, pid: int, start_ns: int, root_superblock: int, mount_ns: int) -> None:
-        """Tell the kernel side about the init of a container that ran before us."""
-        key = struct.pack("<Q", subject)
-        raw = self._subjects.get(key)
-        values = list(SUBJECT.unpack(raw)) if raw else [0] * 8
-        values[:4] = [root_superblock, start_ns, pid, mount_ns]
-        self._subjects.put(key, SUBJECT.pack(*values))
+    def adopt(self) -> None:
+        """Take over the processes that ran in traced cgroups before the programs were attached. Raises HostError."""
+        try:
+            iterate(self._loaded.programs[ADOPT])
+        except OSError as error:
+            raise HostError(f"the processes already running cannot be listed: {error}") from error
 
-    def know_process(self, subject: int, process: KnownProcess) -> None:
-        """Give a process that ran before us its descent."""
-        value = PROCESS.pack(process.start_ns, process.exec_id, 0, 0, 0, subject, process.flags, 0)
-        self._processes.put(struct.pack("<I", process.pid), value)
+    def process(self, pid: int) -> KnownProcess | None:
+        """What the kernel side knows of a process, None if nothing."""
+        raw = self._processes.get(struct.pack("<I", pid))
+        if raw is None:
+            return None
+        start_ns, exec_id, *_identity, flags, _pad = PROCESS.unpack(raw)
+        return KnownProcess(pid, start_ns, exec_id, flags)
+
+    def relabel(self, pid: int, exec_id: int, flags: int) -> None:
+        """Give a process taken over by ``adopt`` the image's id that lineage uses, and its descent.
+
+        One that executed something since has its own id and keeps it.
+        """
+        key = struct.pack("<I", pid)
+        raw = self._processes.get(key)
+        if raw is None:
+            return
+        start_ns, known, *rest, _flags, pad = PROCESS.unpack(raw)
+        if known == start_ns:  # as the iterator made it
+            self._processes.put(key, PROCESS.pack(start_ns, exec_id, *rest, flags & (ENTERED | IS_INIT), pad))
 
     def forget(self, subject: int) -> None:
         """A container is gone for good."""

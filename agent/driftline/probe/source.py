@@ -9,8 +9,19 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-INCLUDES = ("record.h", "loss.h", "prelude.h", "maps.h", "subject.h", "path.h", "file.h", "open.h", "connect.h")
-ALWAYS = ("exec", "fork", "exit", "cgroup", "connect")
+INCLUDES = (
+    "record.h",
+    "loss.h",
+    "prelude.h",
+    "maps.h",
+    "subject.h",
+    "path.h",
+    "file.h",
+    "open.h",
+    "connect.h",
+    "security.h",
+)
+ALWAYS = ("exec", "fork", "exit", "cgroup", "left", "connect", "adopt")
 PROVIDERS = {
     "lsm": ("lsm",),
     "fentry": ("fentry",),

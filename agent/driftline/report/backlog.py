@@ -21,6 +21,9 @@ from driftline.wire.gen.driftline.v1 import deviation_pb2
 WINDOW_BATCHES = 8
 """Batches sent and not acknowledged: enough to keep the collector busy, few enough to bound memory at about 8 MiB."""
 
+HEARTBEAT_LOSSES = 1000
+"""Losses told one by one in a heartbeat: some causes for each of hundreds of containers, in about 40 KiB."""
+
 
 class Backlog:
     """Implements ``wire.uplink.Source``. ``hello`` opens every connection; at most ``capacity`` deviations wait."""
@@ -176,6 +179,14 @@ class Backlog:
 
 
 def make_heartbeat(losses: list[Loss], counters: dict[str, int], providers: dict[str, str]) -> pb.Heartbeat:
-    """Return the message for one heartbeat; a loss named twice (same hook, cause, cgroup) is told once."""
+    """Return the message for one heartbeat; a loss named twice (same hook, cause, cgroup) is told once.
+
+    Beyond HEARTBEAT_LOSSES the smallest are added up by hook and cause, no longer attributed to a cgroup.
+    """
     unique = {(loss.hook, loss.cause, loss.cgroup): loss for loss in losses}
-    return pb.Heartbeat(losses=map(loss_to_wire, unique.values()), counters=counters, hook_providers=providers)
+    largest = sorted(unique.values(), key=lambda loss: loss.count, reverse=True)
+    sums: Counter[tuple[str, str]] = Counter()
+    for loss in largest[HEARTBEAT_LOSSES:]:
+        sums[loss.hook, loss.cause] += loss.count
+    told = [*largest[:HEARTBEAT_LOSSES], *(Loss(hook, cause, count) for (hook, cause), count in sums.items())]
+    return pb.Heartbeat(losses=map(loss_to_wire, told), counters=counters, hook_providers=providers)

@@ -58,7 +58,13 @@ class _Fold:
     def update(self) -> Deviation | None:
         if self.count == self.first.count:
             return None
-        return replace(self.first, count=self.count, last_kernel_ns=self.last_kernel_ns, last_wall_ns=self.last_wall_ns)
+        return replace(
+            self.first,
+            count=self.count,
+            last_kernel_ns=self.last_kernel_ns,
+            last_wall_ns=self.last_wall_ns,
+            loss=self.first.loss and replace(self.first.loss, count=self.count),
+        )
 
 
 class Folder:
@@ -85,6 +91,12 @@ class Folder:
             self._end(self._folds.popitem(last=False)[1])
         self._folds[key] = _Fold(deviation)
         return deviation
+
+    def amend(self, told: Deviation, amended: Deviation) -> None:
+        """Let a later update of ``told`` carry what was found out since (a digest): same id, same key."""
+        fold = self._folds.get(fold_key(told))
+        if fold is not None and fold.first.id == told.id:
+            fold.first = amended
 
     def _end(self, fold: _Fold) -> None:
         """Keep a fold's update for the next ``expire``."""

@@ -1,7 +1,8 @@
 """Gaps: losses → coverage.gap deviations. Silence must never mean "nothing happened".
 
 In: losses of every stage. Out: for each hook, cause and container one deviation with what was lost since it was last
-told. Why summed: a full ring loses thousands at once, told once a heartbeat. Next: ``folding`` and ``report``.
+told; its ``count`` is how many were lost. Why summed: a full ring loses thousands at once, told once a heartbeat. Next:
+``folding``, which adds the counts, and ``report``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Gaps:
         subject = subject or Subject(cgroup=loss.cgroup, cgroup_path="")
         what = f"{loss.hook}: {loss.cause}"
         where = "containers nobody can name" if not loss.cgroup else place(subject)
-        why = f"{loss.count} lost; what they were is unknown"
+        why = "nobody knows what they were"
         return Deviation(
             id=self._ids.make(wall_ns),
             kind=Kind.COVERAGE_GAP,
@@ -68,5 +69,6 @@ class Gaps:
             subject=subject,
             baseline="",
             learning=False,
+            count=loss.count,
             loss=loss,
         )

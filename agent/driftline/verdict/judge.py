@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from driftline.baseline.matching import Matcher
-from driftline.nouns import ConnectEvent, Event, ExecEvent, LoadEvent, OpenEvent, Origin, Severity, Subject
+from driftline.nouns import ConnectEvent, Event, ExecEvent, LeftEvent, LoadEvent, OpenEvent, Origin, Severity, Subject
 from driftline.verdict.judge_connect import judge_connect
 from driftline.verdict.judge_exec import judge_exec
+from driftline.verdict.judge_left import judge_left
 from driftline.verdict.judge_load import judge_load
 from driftline.verdict.judge_open import judge_open
 from driftline.verdict.outcome import EXPECTED_ONCE, Verdict
@@ -37,6 +38,8 @@ def judge(
         return judge_connect(event, subject, matcher, learning, own)
     if isinstance(event, LoadEvent):
         return judge_load(event, subject, matcher, learning)
+    if isinstance(event, LeftEvent):
+        return judge_left(event, subject)
     return EXPECTED_ONCE
 
 
@@ -51,5 +54,5 @@ def judge_compared(event: Event, subject: Subject, matcher: Matcher, learning: b
     file = replace(event.file, origin=Origin.IMAGE if same else Origin.WRITABLE)
     verdict = judge(replace(event, file=file), subject, matcher, learning)
     if same is None and verdict.kind is not None:
-        return replace(verdict, severity=Severity.MEDIUM, notes=(*verdict.notes, NOT_COMPARED))
+        return verdict._replace(severity=Severity.MEDIUM, notes=(*verdict.notes, NOT_COMPARED))
     return verdict

@@ -27,7 +27,7 @@ _ENTERED = int(RecordFlag.ENTERED)
 _SCRIPT = int(RecordFlag.SCRIPT)
 _IS_INIT = int(RecordFlag.IS_INIT)
 _PARENT_UNKNOWN = int(RecordFlag.NO_LINEAGE | RecordFlag.SNAPSHOT)
-_ONCE = int(RecordFlag.NO_LINEAGE | RecordFlag.SNAPSHOT | RecordFlag.FOREIGN_MOUNT_NS)
+_FOREIGN = int(RecordFlag.FOREIGN_MOUNT_NS)
 _STDIN_STDOUT = 0b11
 
 _PRELOADS = frozenset({"LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES"})
@@ -81,9 +81,9 @@ def _judge_baseline(event: ExecEvent, subject: Subject, matcher: Matcher, learni
     path, entered = event.file.path, bool(event.flags & _ENTERED)
     known = (path, invoked, event.by_path, entered) in matcher.execs
     program_known = (path, invoked) in matcher.programs
-    if known or (program_known and event.flags & _PARENT_UNKNOWN):
+    if known or (program_known and _parent_unknown(event)):
         return _expected(event, learning)
-    if entered and not event.by_path:
+    if entered and not event.by_exec_id and not event.by_path:
         return _entered(event, subject, learning, invoked)
     if learning:
         return LEARN_ONCE if entered else _expected(event, learning)
@@ -94,9 +94,14 @@ def _judge_baseline(event: ExecEvent, subject: Subject, matcher: Matcher, learni
     return _told(Kind.EXEC_PARENT, event, subject, what, f"{by} never started it while the image was learned")
 
 
+def _parent_unknown(event: ExecEvent) -> bool:
+    """Whether who ran it cannot be said: the process table was full, or the parent's image is forgotten."""
+    return bool(event.flags & _PARENT_UNKNOWN or (event.by_exec_id and not event.by_path))
+
+
 def _expected(event: ExecEvent, learning: bool) -> Verdict:
     """Expected; the kernel may remember it only if its key tells this exec from every other."""
-    if event.flags & _ONCE or names_by_argument(event):
+    if event.flags & _FOREIGN or _parent_unknown(event) or names_by_argument(event):
         return LEARN_ONCE if learning else EXPECTED_ONCE
     return LEARN if learning else EXPECTED
 

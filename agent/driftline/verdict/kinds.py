@@ -29,7 +29,7 @@ _WRITTEN = "{what} was opened for writing in {where}: {why}"
 _READ = "{what} was opened in {where}: {why}"
 _CONNECTED = "{where} connected to {what}: {why}"
 _LOADED = "{what} was loaded as code in {where}: {why}"
-_LOST = "{what} of {where}: {why}"
+_LOST = "{what}: events of {where} were lost, {why}"
 
 RULES: dict[Kind, Rule] = {
     Kind.EXEC_DRIFT: Rule(_CRITICAL, "T1105", "always", False, _RAN),

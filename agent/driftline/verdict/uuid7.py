@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 _FRACTION_BITS = 12
 _RANDOM_BITS = 62
+_RANDOM_BYTES = 8
+_POOL_BYTES = 128 * _RANDOM_BYTES  # fetched at a time: a system call for each id costs as much as judging the event
 _MILLISECOND = 1_000_000  # ns
 _MAX_STAMP = (1 << (48 + _FRACTION_BITS)) - 1
 
@@ -24,6 +26,7 @@ class Uuid7:
         self._random = random
         self._lock = threading.Lock()
         self._last = -1
+        self._pool = b""
 
     def make(self, wall_ns: int) -> str:
         """Return an id for Unix time ``wall_ns``; greater than the last one even if the clock was set back."""
@@ -31,7 +34,10 @@ class Uuid7:
         stamp = (milliseconds << _FRACTION_BITS) | (rest << _FRACTION_BITS) // _MILLISECOND
         with self._lock:
             self._last = stamp = min(max(stamp, self._last + 1), _MAX_STAMP)
-        return _text(stamp, int.from_bytes(self._random(8), "big") & ((1 << _RANDOM_BITS) - 1))
+            if not self._pool:
+                self._pool = self._random(_POOL_BYTES)
+            random, self._pool = self._pool[:_RANDOM_BYTES], self._pool[_RANDOM_BYTES:]
+        return _text(stamp, int.from_bytes(random, "big") & ((1 << _RANDOM_BITS) - 1))
 
 
 def _text(stamp: int, random: int) -> str:

@@ -31,7 +31,7 @@ class HashTask:
     sha256: str = ""
     note: str = ""
 
-    def run(self, limit: int) -> None:
+    def run(self, limit: int, _bases: tuple[str, ...]) -> None:
         """Do it."""
         process, file = self.deviation.process, self.deviation.file
         if process is None or file is None:
@@ -50,11 +50,11 @@ class CompareTask:
     init: int
     same: bool | None = None
 
-    def run(self, limit: int) -> None:
-        """Do it."""
-        self.same = compare(self.event.process.pid, self.event.file, limit)
+    def run(self, limit: int, bases: tuple[str, ...]) -> None:
+        """Do it; ``bases`` are where relative layers may start from."""
+        self.same = compare(self.event.process.pid, self.event.file, limit, bases)
         if self.same is None and self.init:
-            self.same = compare(self.init, self.event.file, limit)
+            self.same = compare(self.init, self.event.file, limit, bases)
 
 
 Task = HashTask | CompareTask
@@ -63,8 +63,8 @@ Task = HashTask | CompareTask
 class Worker:
     """Owns the thread ``evidence``. ``wake`` is called on that thread."""
 
-    def __init__(self, limit: int, wake: Callable[[], None]) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, bases: tuple[str, ...], wake: Callable[[], None]) -> None:
+        self._limit, self._bases = limit, bases
         self._wake = wake
         self._changed = threading.Condition()
         self._tasks: deque[Task] = deque()
@@ -115,7 +115,7 @@ class Worker:
     def _run(self) -> None:
         try:
             while (task := self._next()) is not None:
-                task.run(self._limit)
+                task.run(self._limit, self._bases)
                 with self._changed:
                     self._done.append(task)
                 self._wake()

@@ -116,5 +116,5 @@ class Uplink:
     def _complain(self, error: DriftlineError) -> None:
         """Say once per outage that deviations wait: what waits is counted and visible elsewhere."""
         if not self._complained and not self._stop.is_set():
-            _log.warning("%s; deviations wait in memory, trying again", error)
+            _log.warning("%s; deviations wait in memory, trying again", error.args[0])
         self._complained = True

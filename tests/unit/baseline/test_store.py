@@ -105,3 +105,4 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(StateError, match="No space left"):
         store.save(replace(small(), losses=77))
     assert only(store) == small()
+    assert sorted(os.listdir(store.root / "sha256-11")) == [MSGPACK, YAML]

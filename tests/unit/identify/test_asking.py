@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from driftline.errors import EngineError
-from driftline.identify import asking
 from driftline.identify.asking import LATE_SECONDS, Asking
-from driftline.identify.engines import Answer, EngineAbsent
+from driftline.identify.engines import ANSWER_SECONDS, Answer, EngineAbsent
 from driftline.nouns import Subject
 
 DIGEST = "sha256:" + "ab" * 32
@@ -136,7 +135,7 @@ def test_a_hung_engine_delays_nobody_beyond_the_deadline(clock: Clock) -> None:
         work.add(replace(SUBJECT, cgroup=cgroup))
     finished = run_until(work, clock, 110.0)
     assert sorted(subject.cgroup for _, subject in finished) == list(range(50))
-    assert max(at for at, _ in finished) <= 103.0 + asking.ANSWER_SECONDS
+    assert max(at for at, _ in finished) <= 103.0 + ANSWER_SECONDS
     assert work.failures < 10
     assert "deadline exceeded" in work.last_error
 

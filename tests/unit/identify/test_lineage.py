@@ -114,23 +114,21 @@ def test_a_forgotten_ancestor_is_counted_when_it_is_missed(monkeypatch: pytest.M
     assert tree.losses() == []
 
 
-def test_processes_from_before_the_agent_are_found_by_their_start_in_ticks() -> None:
+def test_processes_from_before_the_agent_are_ancestors_too() -> None:
     tree = Lineage()
     init = ExecImage(501, 40, 7_000, "/init", ("init",), 0, False)
-    tree.seed([Seed(init, 0, 10, 700)])
+    tree.seed([Seed(init, 0, 10)])
     tree.record(executed(1, by=501))
-    assert tree.seeded(40, 700) == 501
-    assert tree.seeded(40, 701) == 0
     assert tree.ancestors(1) == (init,)
 
 
 def test_a_container_is_forgotten_whole() -> None:
     tree = Lineage()
-    tree.seed([Seed(ExecImage(501, 40, 7_000, "/init", (), 0, False), 0, 10, 700)])
+    tree.seed([Seed(ExecImage(501, 40, 7_000, "/init", (), 0, False), 0, 10)])
     for exec_id in range(1, 50):
         tree.record(executed(exec_id, cgroup=10))
     tree.record(executed(60, cgroup=11))
     tree.forget(10)
     assert len(tree) == 1
     assert tree.image(60)
-    assert tree.seeded(40, 700) == 0
+    assert tree.image(501) is None

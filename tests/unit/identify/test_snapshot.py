@@ -67,9 +67,6 @@ def test_processes_of_nested_cgroups_too_with_parents_and_arguments(tmp_path: Pa
     assert second.argv == ("sleep", "60")
     assert (second.by_exec_id, second.by_path) == (first.process.exec_id, first.file.path)
     assert first.process.exec_id >= FIRST_EXEC_ID
-    assert found.init is not None
-    assert found.init.pid == parent
-    assert found.init.mount_ns == os.stat("/proc/self/ns/mnt").st_ino
 
 
 def test_start_times_compare_with_the_kernels(tmp_path: Path, workload: tuple[int, int]) -> None:
@@ -77,8 +74,8 @@ def test_start_times_compare_with_the_kernels(tmp_path: Path, workload: tuple[in
     (event,) = (event for event in found.events if isinstance(event, ExecEvent))
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     assert now - 60 * 10**9 < event.process.start_ns <= now
-    assert event.process.start_ns % TICK_NS == 0
-    assert found.seeds[0].ticks == event.process.start_ns // TICK_NS
+    told = Path(f"/proc/{workload[0]}/stat").read_text().rpartition(")")[2].split()
+    assert event.process.start_ns == int(told[19]) * TICK_NS
     assert found.seeds[0].image.exec_id == event.process.exec_id
 
 
@@ -110,7 +107,7 @@ def test_processes_that_end_meanwhile_are_counted(tmp_path: Path, workload: tupl
         ended.wait()
     found = read(tmp_path, workload[0], ended.pid)
     assert found.losses == [Loss("snapshot", "process_gone", 1, 77)]
-    assert found.init is not None
+    assert len(found.seeds) == 1
 
 
 def test_processes_of_another_pid_namespace_are_counted(tmp_path: Path) -> None:
@@ -144,18 +141,26 @@ def test_a_child_that_hangs_costs_one_container(tmp_path: Path, monkeypatch: pyt
     assert [one.losses for one in found] == [[], [Loss("snapshot", "not_read", 1, 2)], []]
 
 
-def test_connections_made_are_told_and_accepted_ones_are_not(tmp_path: Path) -> None:
-    """Needs CAP_SYS_ADMIN to enter the network namespace: without it the loss says so."""
+def test_sockets_as_standard_streams_and_dangerous_variables(tmp_path: Path) -> None:
+    """A shell that talks to a socket when the agent comes is as interesting as one started later."""
+    left, right = socket.socketpair()
+    environment = {"PATH": os.environ["PATH"], "PERL5LIB": "/x", "MY_LD_PRELOAD": "/y", "BASH_ENV": ""}
     with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname()) as made,
-        server.accept()[0],
+        left,
+        right,
+        subprocess.Popen(["sleep", "60"], stdin=left.fileno(), stdout=left.fileno(), env=environment) as process,
     ):
+        found = read(tmp_path, process.pid)
+        process.kill()
+    (event,) = (event for event in found.events if isinstance(event, ExecEvent))
+    assert (event.inet_stdio, event.unix_stdio) == (0, 0b011)
+    assert event.environment == ("PERL5LIB", "BASH_ENV")
+
+
+def test_sockets_that_cannot_be_looked_up_are_counted(tmp_path: Path) -> None:
+    """Entering a network namespace needs CAP_SYS_ADMIN; a listening socket is no connection in any case."""
+    with socket.create_server(("127.0.0.1", 0)):
         found = read(tmp_path, os.getpid())
-        connects = [event for event in found.events if isinstance(event, ConnectEvent)]
-        if os.geteuid() != 0:
-            assert Loss("snapshot", "sockets_unreadable", 1, 77) in found.losses
-            return
-        peers = [(event.family, event.protocol, event.address, event.port) for event in connects]
-        assert ("ipv4", "tcp", *made.getpeername()) in peers
-        assert ("ipv4", "tcp", *made.getsockname()) not in peers
+    assert not any(isinstance(event, ConnectEvent) for event in found.events)
+    unreadable = Loss("snapshot", "sockets_unreadable", 1, 77)
+    assert (unreadable in found.losses) == (os.geteuid() != 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from driftline.identify import subjects
-from driftline.identify.subjects import DISMISSED_NS, TOMBSTONE_NS, Subjects
+from driftline.identify.subjects import TOMBSTONE_NS, Subjects
 from driftline.nouns import Loss, Subject
 
 
@@ -38,7 +38,6 @@ def test_nested_cgroups_belong_to_the_container(registry: Subjects) -> None:
     assert registry.identify(named(10))
     assert registry.get(10) == registry.get(11) == registry.get(12) == named(10)
     assert registry.container(12) == 10
-    assert registry.living() == [named(10)]
 
 
 def test_a_later_answer_replaces_the_first(registry: Subjects) -> None:
@@ -61,9 +60,7 @@ def test_a_container_gone_before_its_name_came_is_still_attributed(registry: Sub
     registry.vanish(10)
     clock.now += 5_000_000_000
     assert registry.identify(named(10))
-    assert registry.is_dead(10)
     assert registry.get(10) == named(10)
-    assert registry.living() == []
     assert registry.bury() == []
     clock.now += TOMBSTONE_NS
     assert registry.bury() == [10]
@@ -103,16 +100,3 @@ def test_a_full_table_refuses_and_counts(registry: Subjects, monkeypatch: pytest
     assert not registry.appear(3, 3)
     assert registry.appear(2, 1)  # known already
     assert registry.losses() == [Loss("identify", "cgroups_full", 1)]
-
-
-def test_what_is_no_container_is_remembered_for_a_while(
-    registry: Subjects, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subjects, "MAX_DISMISSED", 2)
-    for cgroup in (1, 2, 3):
-        registry.dismiss(cgroup)
-    assert [registry.is_dismissed(cgroup) for cgroup in (1, 2, 3)] == [False, True, True]
-    registry.appear(3, 3)
-    assert not registry.is_dismissed(3)
-    clock.now += DISMISSED_NS
-    assert not registry.is_dismissed(2)

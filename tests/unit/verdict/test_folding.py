@@ -96,6 +96,38 @@ def test_pid_and_time_do_not_tell_things_apart() -> None:
     assert fold_key(one) == fold_key(other)
 
 
+def test_an_update_carries_what_was_found_out_since() -> None:
+    folder = Folder(WINDOW)
+    first = told(0)
+    folder.offer(first)
+    folder.amend(first, replace(first, sha256="ab"))
+    folder.offer(told(1))
+    (update,) = folder.expire(WINDOW)
+    assert (update.id, update.sha256, update.count) == (first.id, "ab", 2)
+    folder.amend(first, replace(first, sha256="cd"))  # its window is over
+    assert folder.drain() == []
+
+
+def test_a_later_windows_deviation_is_not_amended_by_an_earlier_ones() -> None:
+    folder = Folder(WINDOW)
+    first, second = told(0), told(100)
+    folder.offer(first)
+    folder.offer(second)
+    folder.amend(first, replace(first, sha256="ab"))
+    folder.offer(told(101))
+    (update,) = folder.drain()
+    assert (update.id, update.sha256) == (second.id, "")
+
+
+def test_folded_losses_add_up() -> None:
+    folder = Folder(WINDOW)
+    for at, count in ((0, 500), (10, 30)):
+        loss = Loss("open", "ring_full", count, 5)
+        folder.offer(replace(told(at), kind=Kind.COVERAGE_GAP, count=count, loss=loss))
+    (update,) = folder.expire(WINDOW)
+    assert (update.count, update.loss) == (530, Loss("open", "ring_full", 530, 5))
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50)), max_size=40), st.integers(1, 3))
 def test_every_occurrence_is_counted_once(steps: list[tuple[int, int]], bound: int) -> None:
     """Whatever comes in whatever order: the counts of what was told last add up to what was offered."""

@@ -29,8 +29,11 @@ def test_losses_are_summed_by_hook_cause_and_container() -> None:
     ]
     assert {deviation.kind for deviation in told} == {Kind.COVERAGE_GAP}
     assert told[2].subject is SUBJECT
-    assert told[2].sentence == "open: ring_full of shop-1/web: 7 lost; what they were is unknown"
-    assert told[1].sentence == "open: ring_full of containers nobody can name: 2 lost; what they were is unknown"
+    assert told[2].sentence == "open: ring_full: events of shop-1/web were lost, nobody knows what they were"
+    assert [deviation.count for deviation in told] == [1, 2, 7]
+    assert told[1].sentence == (
+        "open: ring_full: events of containers nobody can name were lost, nobody knows what they were"
+    )
     assert gaps.tell(1_000, 50, known) == []
 
 

@@ -89,6 +89,13 @@ def test_an_unknown_parent_is_no_new_parent(flag: RecordFlag) -> None:
     assert not verdict.cacheable
 
 
+def test_a_forgotten_parent_is_no_new_parent_and_no_entry() -> None:
+    event = executed(by="/bin/sh", flags=ENTERED)
+    event.by_path = ""
+    assert judge(event, SUBJECT, knowing(executed(by="/bin/sh")), False).kind is None
+    assert judge(event, SUBJECT, NOTHING, False).kind is Kind.EXEC_UNKNOWN
+
+
 def test_what_the_kernels_key_cannot_tell_is_not_cached() -> None:
     for event in (
         executed("/bin/busybox", argv=("busybox", "ls")),

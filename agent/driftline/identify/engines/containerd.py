@@ -2,6 +2,8 @@
 
 In: a container id. Out: ``Answer``. Why not only the CRI: it sees nothing outside the namespace ``k8s.io``, no sandbox,
 and for an image without a repository digest it names the config's. Next: ``resolver``.
+Outside that namespace only the image's name is noted with a container: a tag that moved between the container's start
+and our question deceives.
 Interfaces: services/{namespaces,containers,images}/v1 in containerd/containerd/api, stable since 1.0.
 """
 

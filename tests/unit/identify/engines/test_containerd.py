@@ -22,7 +22,7 @@ CONFIG = "sha256:" + "ab" * 32
 LABELS = {"io.kubernetes.pod.name": "web-0"}
 
 
-class Table(grpc.GenericRpcHandler):
+class Table(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Answers of a containerd: namespaces, containers by (namespace, id), images by (namespace, name), CRI by id."""
 
     def __init__(self) -> None:
