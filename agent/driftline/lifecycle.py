@@ -38,6 +38,7 @@ NS = 1_000_000_000
 TICK_SECONDS = 0.25  # how late a window may end; an idle agent wakes four times a second
 SAVE_SECONDS = 15.0  # learning lost by a kill -9, at most; 20 000 behaviours take 0.6 s to write
 PAUSE_SECONDS = 0.001  # least time between two reads of busy rings: batches instead of one wake-up per record
+ORPHAN_SECONDS = 120.0  # after the start: every container still running has shown itself by then
 STOP_SECONDS = 3.0  # for the sink to deliver what is left; the whole stop stays under 5 s
 
 
@@ -139,7 +140,7 @@ class Agent:
         poller = select.epoll()
         for descriptor in (*self._sensor.epoll_fds, self._wake_fd):
             poller.register(descriptor, select.EPOLLIN)
-        due = {"tick": 0.0, "save": 0.0, "beat": 0.0}
+        due = {"tick": 0.0, "save": 0.0, "beat": 0.0, "orphans": time.monotonic() + ORPHAN_SECONDS}
         last_read = 0.0
         while not self._stopping:
             ready = poller.poll(TICK_SECONDS)
@@ -168,6 +169,9 @@ class Agent:
             due["save"] = now + SAVE_SECONDS
             self._shelf.save()
             self._complain()
+        if now >= due["orphans"]:
+            due["orphans"] = float("inf")
+            self._shelf.drop_orphans()
         if now >= due["beat"]:
             due["beat"] = now + self._settings.heartbeat_seconds
             self._beat()

@@ -184,6 +184,10 @@ class ExecImage:
     entered: bool
 
 
+CONTAINER_KEY = "container:"
+"""Start of the key of a baseline whose image nobody could name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The container (or host service) events belong to. Unknown parts are empty; ``image_known`` says it plainly."""
@@ -210,7 +214,7 @@ class Subject:
     @property
     def baseline_key(self) -> str:
         """What its baseline is filed under: the image digest; without one, the container alone."""
-        return self.image_digest or f"container:{self.container_id or self.cgroup_path}"
+        return self.image_digest or f"{CONTAINER_KEY}{self.container_id or self.cgroup_path}"
 
 
 @dataclass(frozen=True, slots=True)

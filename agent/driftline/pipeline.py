@@ -236,6 +236,7 @@ class Pipeline:
         """Take what other threads finished: names of containers, digests, comparisons."""
         for subject in self._namer.take():
             if self.subjects.identify(subject):
+                self._shelf.of(subject)  # a quiet container has a baseline too
                 for event in self._waiting.release(subject.cgroup):
                     self._judge(event, subject)
         for task in self._worker.take():

@@ -14,7 +14,7 @@ from driftline.baseline.matching import Matcher
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
-from driftline.nouns import Loss, Subject
+from driftline.nouns import CONTAINER_KEY, Loss, Subject
 
 NS = 1_000_000_000
 
@@ -92,9 +92,26 @@ class Shelf:
         return shelved
 
     def gone(self, cgroup: int) -> None:
-        """A container ended."""
-        for shelved in self._shelved.values():
-            shelved.containers.discard(cgroup)
+        """A container ended. A baseline filed under the container alone, for want of a digest, ends with it."""
+        for shelved in list(self._shelved.values()):
+            if cgroup in shelved.containers:
+                shelved.containers.discard(cgroup)
+                self._drop_if_orphaned(shelved)
+
+    def drop_orphans(self) -> None:
+        """Forget the baselines of containers alone that ended while no agent ran."""
+        for shelved in list(self._shelved.values()):
+            self._drop_if_orphaned(shelved)
+
+    def _drop_if_orphaned(self, shelved: Shelved) -> None:
+        if shelved.containers or not shelved.key.startswith(CONTAINER_KEY):
+            return
+        del self._shelved[shelved.key]
+        if self._store is not None:
+            try:
+                self._store.remove(shelved.key)
+            except StateError as error:
+                self.errors.append(error)
 
     def note_losses(self, count: int, cgroup: int = 0) -> None:
         """Records were lost: of one container, or (0) of nobody knows whom, then every learning image's."""

@@ -59,6 +59,18 @@ class BaselineStore:
                 "free space, or make the directory writable for the agent (--state-dir)",
             ) from error
 
+    def remove(self, key: str) -> None:
+        """Delete the baseline of ``key``, if it is kept."""
+        directory = self.root / directory_name(key)
+        try:
+            for name in (MSGPACK, YAML):
+                (directory / name).unlink(missing_ok=True)
+            if directory.is_dir():
+                directory.rmdir()
+                _sync_directory(self.root)
+        except OSError as error:
+            raise StateError(f"cannot remove the baseline of {key} in {directory}: {error.strerror}") from error
+
     def load(self) -> Iterator[Baseline | StateError]:
         """Yield every baseline kept; in the place of one that cannot be read, the error that says why."""
         try:
