@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import cgroups, containerd, images, leftovers, mounts, network, packages, rootfs, session
+from rig import cgroups, containerd, images, leftovers, mounts, network, packages, rootfs, session, workload
 from rig.bundle import DEFAULT_CAPABILITIES, ContainerOptions
 from rig.runc import RuncContainer, run_once
 
@@ -214,6 +214,12 @@ def test_packages_have_their_database() -> None:
     assert "/bin/dash" in listed
     assert (layer / "usr/bin/sh").readlink() == Path("dash")
     assert "bin/dash" in (layer / "var/lib/dpkg/info/dash.md5sums").read_text()
+
+
+def test_dynamic_workload_runs_where_there_is_a_libc() -> None:
+    with RuncContainer(lower=(workload.layer(), packages.layer(["dash"]))) as container:
+        done = container.run(["/work/loads_dynamic", "/work/payload_shared.so", PRIME])
+        assert done.stdout == f"loads {PRIME}\n"
 
 
 def test_image_is_the_same_twice_and_runs_in_containerd(tmp_path: Path) -> None:
