@@ -7,18 +7,18 @@ files, collector) has its own thread and hands results over. Next: ``lifecycle``
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from driftline.baseline.behaviour import behaviour_of
 from driftline.baseline.shelf import Shelf, Shelved
 from driftline.decode.record import decode
-from driftline.errors import RecordError
+from driftline.errors import DriftlineError, RecordError
 from driftline.identify.addresses import own_addresses
-from driftline.identify.cgroups import Role, parse
+from driftline.identify.arrivals import Arrivals
+from driftline.identify.cgroups import Role
 from driftline.identify.lineage import Lineage
+from driftline.identify.resolver import subject_from_path
 from driftline.identify.snapshot import Snapshot
 from driftline.identify.subjects import Subjects
 from driftline.identify.waiting import WaitingRoom
@@ -34,6 +34,7 @@ from driftline.nouns import (
     RecordFlag,
     Subject,
 )
+from driftline.ports import Clock, Evidence, Kernel, LiveClock, Namer, NoKernel
 from driftline.report.sink import Sink
 from driftline.settings import Settings
 from driftline.verdict.evidence import Context, deviation_of
@@ -43,43 +44,17 @@ from driftline.verdict.judge import judge, judge_compared
 from driftline.verdict.outcome import Verdict
 from driftline.verdict.taint import Taint
 from driftline.verdict.uuid7 import Uuid7
-from driftline.verdict.worker import CompareTask, HashTask, Task
+from driftline.verdict.worker import CompareTask, HashTask
 
 NS = 1_000_000_000
-UNSEEN = frozenset({"ring_full", "bucket_empty", "read_fault", "scratch", "cgroups_full", "waiting_full", "malformed"})
+UNSEEN = frozenset(
+    {
+        *("ring_full", "bucket_empty", "read_fault", "scratch", "recursion", "cgroups_full"),
+        *("waiting_full", "malformed", "named_late"),
+    }
+)
 """Causes by which an event was not seen at all: a baseline learned meanwhile is not complete."""
 ENTERED, IS_INIT = int(RecordFlag.ENTERED), int(RecordFlag.IS_INIT)
-
-
-class Kernel(Protocol):
-    """What the pipeline tells the kernel side; ``probe.sensor.Sensor``, or nothing when a capture is replayed."""
-
-    def know_file(self, key: bytes, value: bytes) -> None: ...
-    def know_exec(self, key: bytes, value: bytes) -> None: ...
-    def know_connect(self, key: bytes) -> None: ...
-    def trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> bool: ...
-    def untrace(self, cgroup: int) -> None: ...
-    def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None: ...
-    def relabel(self, pid: int, exec_id: int, flags: int) -> None: ...
-    def held_back(self, subject: int) -> int: ...
-    def forget(self, subject: int) -> None: ...
-
-
-class Namer(Protocol):
-    """Who names containers; ``identify.resolver.Resolver``, or the capture itself when one is replayed."""
-
-    def request(self, cgroup: int, path: str, started_ns: int, attached_late: bool) -> None: ...
-    def gone(self, cgroup: int) -> None: ...
-    def take(self) -> list[Subject]: ...
-    def losses(self) -> list[Loss]: ...
-
-
-class Evidence(Protocol):
-    """Who reads executables; ``verdict.worker.Worker``, or nobody when a capture is replayed."""
-
-    def put(self, task: HashTask | CompareTask) -> bool: ...
-    def take(self) -> list[Task]: ...
-    def losses(self) -> list[Loss]: ...
 
 
 @dataclass(slots=True)
@@ -90,7 +65,7 @@ class Container:
     init: int = 0  # pid
     epoch: int = 0
     held_back: int = 0  # already told
-    own: frozenset[str] | None = None  # its addresses, read at its first connect
+    own: frozenset[str] = frozenset()  # its addresses, read at its first connect
 
 
 @dataclass(slots=True)
@@ -100,7 +75,7 @@ class Figures:
     records: int = 0
     malformed: int = 0
     deviations: int = 0
-    by_kind: dict[str, int] = field(default_factory=dict)
+    by_kind: dict[str, int] = field(default_factory=dict)  # one entry for each of nouns.Kind at most
 
 
 class Pipeline:
@@ -117,18 +92,21 @@ class Pipeline:
         listener: Callable[[Shelved], None],
         path_of: Callable[[int], str | None],
         addresses: Callable[[int], frozenset[str]] = own_addresses,
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
+        self._clock = clock or LiveClock()
         self._kernel, self._namer, self._shelf, self._sink, self._worker = kernel, namer, shelf, sink, worker
         self._listener, self._path_of, self._addresses = listener, path_of, addresses
-        self.subjects, self.lineage, self._waiting = Subjects(), Lineage(), WaitingRoom()
+        self.subjects, self.lineage, self._waiting = Subjects(self._clock.now_ns), Lineage(), WaitingRoom()
         self._ids = Uuid7()
         self._taint = Taint()
         self._folder = Folder(int(settings.fold_seconds * NS))
         self._gaps = Gaps(settings.node, self._ids)
         self._containers: dict[int, Container] = {}
-        self._by_path: dict[str, int] = {}
-        self._wall_offset = time.time_ns() - time.monotonic_ns()
+        self._arrivals = Arrivals(settings.watched_roots)
+        self._monitors: set[int] = set()
+        self._wall_offset = self._clock.wall_offset_ns()
         self.figures = Figures()
         self.lost: dict[tuple[str, str], int] = {}
 
@@ -151,25 +129,41 @@ class Pipeline:
         if isinstance(event, CgroupEvent):
             self._take_cgroup(event)
             return
+        subject = self.subjects.get(event.cgroup)
+        if subject is None and self._is_strange(event.cgroup):
+            subject = self._stranger(event.cgroup)
+        if subject is None and event.cgroup in self._monitors:
+            return
         if isinstance(event, ExecEvent):
             self._take_exec(event)
-        subject = self.subjects.get(event.cgroup)
-        if subject is None and self.subjects.container(event.cgroup) is None:
-            subject = self._stranger(event.cgroup)
         if subject is None:
-            self._waiting.hold(event, time.monotonic_ns())
+            self._waiting.hold(event, self._clock.now_ns())
         else:
             self._judge(event, subject)
 
+    def _is_strange(self, cgroup: int) -> bool:
+        return self.subjects.container(cgroup) is None
+
     def _stranger(self, cgroup: int) -> Subject | None:
         """An event of a cgroup whose birth we missed (its record was lost): have it named if it still exists."""
-        path = self._path_of(cgroup)
+        try:
+            path = self._path_of(cgroup)
+        except (DriftlineError, OSError):
+            path = None  # the kernel will not say: told without a name, not at all would be worse
         if path is not None:
             self.appear(cgroup, cgroup, path, 0, attached_late=True)
             return self.subjects.get(cgroup)
-        subject = Subject(cgroup, "")
         self.subjects.appear(cgroup, cgroup)
+        self.subjects.vanish(cgroup)
+        subject = self._nameless(cgroup)
         return subject if self.subjects.identify(subject) else None
+
+    def _nameless(self, cgroup: int) -> Subject:
+        """A container as far as its path tells; each has a baseline of its own."""
+        path = self._arrivals.path(cgroup)
+        if path:
+            return subject_from_path(cgroup, path, self._settings.watched_roots, 0, True)
+        return Subject(cgroup, f"cgroup:{cgroup}", attached_late=True)
 
     def _take_exec(self, event: ExecEvent) -> None:
         by = self.lineage.image(event.by_exec_id)
@@ -180,47 +174,56 @@ class Pipeline:
             self._container(event.cgroup).init = event.process.pid
 
     def _container(self, cgroup: int) -> Container:
+        """What is kept of a container; of one that is not registered nothing is, for nobody would bury it."""
         found = self._containers.get(cgroup)
         if found is None:
-            found = self._containers[cgroup] = Container({cgroup})
+            found = Container({cgroup})
+            if self.subjects.container(cgroup) is not None:
+                self._containers[cgroup] = found
         return found
 
     def _take_cgroup(self, event: CgroupEvent) -> None:
         if event.change is CgroupChange.REMOVED:
-            self.subjects.vanish(event.cgroup)
-            self._namer.gone(event.cgroup)
+            self._vanish(event.cgroup)
             return
         self.appear(event.cgroup, event.subject, event.path, event.kernel_ns, attached_late=False)
+
+    def _vanish(self, cgroup: int) -> None:
+        owner = self.subjects.container(cgroup)
+        self.subjects.vanish(cgroup)
+        self._namer.gone(cgroup)
+        self._kernel.untrace(cgroup)  # `appear` put it back if it was gone already when we read of its birth
+        if owner != cgroup and owner in self._containers:
+            self._containers[owner].cgroups.discard(cgroup)
 
     def appear(self, cgroup: int, subject: int, path: str, kernel_ns: int, attached_late: bool) -> bool:
         """A watched cgroup is there; return whether it is a container of its own.
 
         Directories of containers and the engines' monitors are none, nested cgroups belong to theirs.
         """
-        name = parse(path, self._settings.watched_roots)
-        role = name.role if name else Role.CONTAINER
-        if role is Role.NESTED and name:
-            subject = self._by_path.get(name.path, subject)
-        elif role is Role.CONTAINER:
-            subject = cgroup  # whatever the kernel took the cgroup above it for (a pod, a node in a container)
-        if not self.subjects.appear(cgroup, subject):
-            return False
-        if subject != cgroup:
-            container = self._container(subject)
-            container.cgroups.add(cgroup)
-            self._kernel.trace(cgroup, subject, False, container.epoch)
+        owner, role = self._arrivals.place(cgroup, subject, path)
+        if not self.subjects.appear(cgroup, owner):
+            self._arrivals.gone(cgroup)
             return False
         if role is Role.MONITOR:
+            self._monitors.add(cgroup)
             self._kernel.untrace(cgroup)  # the engine's own process beside the container
-            return False
-        self._kernel.trace(cgroup, cgroup, role is Role.TREE)
-        if role is Role.TREE:
+        elif owner != cgroup:
+            container = self._container(owner)
+            container.cgroups.add(cgroup)
+            self._trace(cgroup, owner, False, container.epoch)
+        elif role is Role.TREE:
+            self._trace(cgroup, cgroup, True)
             self.subjects.identify(Subject(cgroup, path))
-            return False
-        self._by_path[path] = cgroup
-        self._container(cgroup)
-        self._namer.request(cgroup, path, kernel_ns, attached_late)
-        return True
+        else:
+            self._trace(cgroup, cgroup, False, self._container(cgroup).epoch)
+            self._namer.request(cgroup, path, kernel_ns, attached_late)
+            return True
+        return False
+
+    def _trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> None:
+        if not self._kernel.trace(cgroup, subject, tree, epoch):
+            self._lose([Loss("cgroup", "cgroups_full", 1)])
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Take what a container was doing before the agent came."""
@@ -235,15 +238,28 @@ class Pipeline:
     def collect(self) -> None:
         """Take what other threads finished: names of containers, digests, comparisons."""
         for subject in self._namer.take():
-            if self.subjects.identify(subject):
-                self._shelf.of(subject)  # a quiet container has a baseline too
-                for event in self._waiting.release(subject.cgroup):
-                    self._judge(event, subject)
+            self._take_name(subject)
         for task in self._worker.take():
             if isinstance(task, HashTask):
                 self._take_digest(task)
             else:
                 self._take_comparison(task)
+
+    def _take_name(self, subject: Subject) -> None:
+        before = self.subjects.get(subject.cgroup)
+        if not self.subjects.identify(subject):
+            return
+        if before is not None and before.baseline_key != subject.baseline_key:
+            self._rename(before, subject)
+        self._shelf.of(subject)  # a quiet container has a baseline too
+        for event in self._waiting.release(subject.cgroup):
+            self._judge(event, subject)
+
+    def _rename(self, before: Subject, subject: Subject) -> None:
+        """Its engine answered after the events had to go on: what the kernel knows of it holds for no baseline now."""
+        unjudged = self._shelf.move(before, subject)
+        self._lose([Loss("identify", "named_late", unjudged, subject.cgroup)] if unjudged else [])
+        self._bump_epoch(subject.cgroup)
 
     # --- verdicts ----------------------------------------------------------------------------------------------------
 
@@ -283,8 +299,8 @@ class Pipeline:
 
     def _own(self, event: ConnectEvent) -> frozenset[str]:
         container = self._container(event.cgroup)
-        if container.own is None:
-            container.own = self._addresses(event.process.pid)
+        if not container.own:  # nothing was readable: the process ended before we looked
+            container.own = self._addresses(event.process.pid) or self._addresses(container.init)
         return container.own
 
     def _take_comparison(self, task: CompareTask) -> None:
@@ -333,7 +349,7 @@ class Pipeline:
 
     def tick(self, now_ns: int) -> None:
         """Let time pass (CLOCK_MONOTONIC): windows end, the unnamed go on unnamed, the dead are buried."""
-        self._wall_offset = time.time_ns() - time.monotonic_ns()  # the wall clock may have been set
+        self._wall_offset = self._clock.wall_offset_ns()
         for shelved in self._shelf.advance(now_ns):
             self._new_epoch(shelved)
             self._listener(shelved)
@@ -347,12 +363,12 @@ class Pipeline:
 
     def release_all(self) -> None:
         """Nobody will name anybody any more: judge what waits."""
-        for cgroup in self._waiting.overdue(time.monotonic_ns(), 0):
+        for cgroup in self._waiting.overdue(self._clock.now_ns(), 0):
             self._unnamed(cgroup)
 
     def _unnamed(self, cgroup: int) -> None:
         """Events of a cgroup nobody named, perhaps because the record of its birth was lost: told all the same."""
-        subject = self.subjects.get(cgroup) or Subject(cgroup, "")
+        subject = self.subjects.get(cgroup) or self._nameless(cgroup)
         self.subjects.appear(cgroup, cgroup)
         self.subjects.identify(subject)
         for event in self._waiting.release(cgroup):
@@ -362,14 +378,19 @@ class Pipeline:
         self._shelf.gone(cgroup)
         self.lineage.forget(cgroup)
         self._containers.pop(cgroup, None)
-        self._by_path = {path: owner for path, owner in self._by_path.items() if owner != cgroup}
+        self._monitors.discard(cgroup)
+        self._arrivals.gone(cgroup)
         self._kernel.forget(cgroup)
 
     def _new_epoch(self, shelved: Shelved) -> None:
         for subject in shelved.containers:
-            container = self._container(subject)
-            container.epoch += 1
-            self._kernel.set_epoch(container.cgroups, subject, container.epoch)
+            self._bump_epoch(subject)
+
+    def _bump_epoch(self, cgroup: int) -> None:
+        """Empty the container's part of the kernel's verdict cache."""
+        container = self._container(cgroup)
+        container.epoch += 1
+        self._kernel.set_epoch(container.cgroups, cgroup, container.epoch)
 
     # --- losses ------------------------------------------------------------------------------------------------------
 
@@ -399,10 +420,19 @@ class Pipeline:
             if told is not None:
                 self._submit(told)
 
-    @property
-    def folds_ended_early(self) -> int:
-        """How often the bound of folding ended a window before its time."""
-        return self._folder.early
+    def counters(self) -> dict[str, int]:
+        """How often a bound was reached that costs no event, only something beside it."""
+        return {
+            "pipeline.records": self.figures.records,
+            "pipeline.deviations": self.figures.deviations,
+            "verdict.folds_ended_early": self._folder.early,
+            "verdict.taints_forgotten": self._taint.evictions,
+            "identify.images_forgotten": self.lineage.evictions,
+        }
+
+    def detach(self) -> None:
+        """The sensor is closed: nothing can be written back any more. What is still held can be judged."""
+        self._kernel = NoKernel()
 
     def finish(self) -> None:
         """The end: whatever is still held goes out."""

@@ -56,6 +56,11 @@ def update(deviation: Deviation, more: int, now: datetime) -> Text:
     return text.append(f"+{more} more like this, {deviation.count} in all: {escape(deviation.what)}", style="dim")
 
 
+def digest(deviation: Deviation, now: datetime) -> Text:
+    """Return one line with the digest of a deviation shown before it was known."""
+    return _head(deviation, now).append(f"{escape(deviation.what)} is sha256 {deviation.sha256}", style="dim")
+
+
 def _head(deviation: Deviation, now: datetime) -> Text:
     style = STYLES[deviation.severity]
     return Text.assemble(
@@ -112,8 +117,8 @@ def _details(deviation: Deviation) -> Iterator[tuple[str, str]]:
         yield "set", ", ".join(map(escape, deviation.environment))
     if (loss := deviation.loss) is not None:
         yield "lost", f"{loss.count} ({escape(loss.hook)} {escape(loss.cause)})"
-    if deviation.flags:
-        yield "flags", ", ".join(flag_names(deviation.flags, RecordFlag))
+    if flags := deviation.flags & ~RecordFlag.CACHEABLE:  # the kernel's own business
+        yield "flags", ", ".join(flag_names(flags, RecordFlag))
     for note in deviation.notes:
         yield "note", escape(note)
 

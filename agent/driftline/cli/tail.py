@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -76,6 +78,8 @@ def command(
         since_wall_ns=moment(since, time.time_ns()) if since else 0,
     )
     request = pb.TailRequest(filter=wanted, replay=bool(since) or not follow, follow=follow)
+    if follow:  # a KeyboardInterrupt raised inside one of gRPC's callbacks would vanish there, and the tail go on
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         watch(collector, request, Printer(json, verbose))
     except KeyboardInterrupt:
@@ -139,24 +143,39 @@ def _from_here(request: pb.TailRequest, started: int) -> None:
         request.filter.since_wall_ns = started
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was shown of a deviation: its count, and whether its digest was known by then."""
+
+    count: int
+    digest: bool
+
+
+NOT_SHOWN = Shown(0, False)
+
+
+def _says_more(deviation: Deviation, before: Shown) -> bool:
+    return deviation.count > before.count or bool(deviation.sha256 and not before.digest)
+
+
 class Printer:
     """Writes responses to standard output as lines: text, with ``verbose`` more of it, or JSON."""
 
     def __init__(self, json: bool, verbose: bool) -> None:
         self._json = json
         self._verbose = verbose
-        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, str], Shown] = OrderedDict()
         self._console = Console(file=sys.stdout)
 
     def show(self, response: pb.TailResponse) -> None:
         """Print one response with one write, so that a burst is not slowed by many."""
         if response.missed:
             _say(f"{response.missed} deviations missed: this reader is too slow; see them with --since and --no-follow")
-        new = [(deviation, before) for deviation, before in self._read(response) if deviation.count > before]
+        new = [(deviation, before) for deviation, before in self._read(response) if _says_more(deviation, before)]
         if self._json:
             sys.stdout.write("".join(f"{deviation_to_json(deviation)}\n" for deviation, _ in new))
-        elif new:
-            sys.stdout.write(self._styled(Text("\n").join(self._lines(new))))
+        elif lines := list(self._lines(new)):
+            sys.stdout.write(self._styled(Text("\n").join(lines)))
         sys.stdout.flush()
 
     def _styled(self, text: Text) -> str:
@@ -172,8 +191,8 @@ class Printer:
             for segment in segments
         )
 
-    def _read(self, response: pb.TailResponse) -> Iterable[tuple[Deviation, int]]:
-        """Yield each deviation with the count it was last shown with, 0 if it was not."""
+    def _read(self, response: pb.TailResponse) -> Iterable[tuple[Deviation, Shown]]:
+        """Yield each deviation with what was last shown of it."""
         for stored in response.deviations:
             try:
                 deviation = deviation_from_wire(stored.deviation)
@@ -181,17 +200,20 @@ class Printer:
                 _say(str(error.args[0]))
                 continue
             key = deviation.node, deviation.id
-            before = self._counts.pop(key, 0)
-            self._counts[key] = max(before, deviation.count)
-            if len(self._counts) > REMEMBERED:
-                self._counts.popitem(last=False)
+            before = self._shown.pop(key, NOT_SHOWN)
+            self._shown[key] = Shown(max(before.count, deviation.count), before.digest or bool(deviation.sha256))
+            if len(self._shown) > REMEMBERED:
+                self._shown.popitem(last=False)
             yield deviation, before
 
-    def _lines(self, new: Iterable[tuple[Deviation, int]]) -> Iterable[Text]:
+    def _lines(self, new: Iterable[tuple[Deviation, Shown]]) -> Iterable[Text]:
         now = datetime.now()
         for deviation, before in new:
-            if before:
-                yield render.update(deviation, deviation.count - before, now)
+            if before.count:
+                if deviation.count > before.count:
+                    yield render.update(deviation, deviation.count - before.count, now)
+                if self._verbose and deviation.sha256 and not before.digest:
+                    yield render.digest(deviation, now)
                 continue
             yield render.line(deviation, now)
             if self._verbose:

@@ -55,7 +55,7 @@ class Resolver:
 
     def request(self, cgroup: int, path: str, started_ns: int, attached_late: bool) -> None:
         """Have the container at ``path`` named; ``take`` gives its subject, named or not. Never blocks."""
-        subject = _from_path(cgroup, path, self._roots, started_ns, attached_late)
+        subject = subject_from_path(cgroup, path, self._roots, started_ns, attached_late)
         with self._changed:
             if subject.container_id and self._pending + len(self._requests) < MAX_REQUESTS:
                 self._requests.append(subject)
@@ -72,11 +72,11 @@ class Resolver:
                 self._gone.append(cgroup)
 
     def take(self) -> list[Subject]:
-        """Return the subjects finished since the last call. Raises DriftlineError if the thread died."""
+        """Return the subjects finished since the last call. Raises DriftlineError, once, if the thread died."""
         with self._changed:
             finished = list(self._finished)
             self._finished.clear()
-            failure = self._failure
+            failure, self._failure = self._failure, None
         if failure is not None:
             raise DriftlineError(f"the thread that names containers ended: {failure!r}") from failure
         return finished
@@ -134,7 +134,8 @@ class Resolver:
             self._wake()
 
 
-def _from_path(cgroup: int, path: str, roots: tuple[str, ...], started_ns: int, attached_late: bool) -> Subject:
+def subject_from_path(cgroup: int, path: str, roots: tuple[str, ...], started_ns: int, attached_late: bool) -> Subject:
+    """Return what the path alone tells of a container."""
     name = parse(path, roots)
     if name is None or name.role not in (Role.CONTAINER, Role.NESTED):
         return Subject(cgroup, path, started_ns=started_ns, attached_late=attached_late)

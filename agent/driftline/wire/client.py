@@ -31,6 +31,7 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_http_proxy", 0),  # a proxy from the environment must not see deviations
     ("grpc.use_local_subchannel_pool", 1),  # a new connection starts without the back-off of the one before
+    ("SingleThreadedUnaryStream", 1),  # gRPC's own: a response wakes the thread that follows, not another one first
 )
 
 

@@ -8,9 +8,10 @@ write the same. Next: ``report.jsonlines``, ``cli.tail``.
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from enum import IntFlag, StrEnum
+from functools import cache
 from typing import Any
 
 from driftline.nouns import Access, Deviation, RecordFlag
@@ -40,26 +41,38 @@ def wall_time(wall_ns: int) -> str:
 
 def flag_names(flags: int, kind: type[IntFlag]) -> list[str]:
     """Return the lower-case names of the bits set in ``flags``; bits without a name as one hexadecimal number."""
-    names = [str(flag.name).lower() for flag in kind if flags & flag]
-    unknown = flags & ~sum(kind)
-    return [*names, hex(unknown)] if unknown else names
+    if not flags:
+        return []
+    bits = _bits(kind)
+    unknown = flags & ~sum(bit for bit, _name in bits)
+    return [*(name for bit, name in bits if flags & bit), *([hex(unknown)] if unknown else [])]
+
+
+@cache
+def _bits(kind: type[IntFlag]) -> tuple[tuple[int, str], ...]:
+    """Plain numbers: an operation on an ``IntFlag`` takes a microsecond, and somebody waits for the line."""
+    return tuple((int(flag), str(flag.name).lower()) for flag in kind)
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _object(value: Any) -> dict[str, Any]:
-    return {field.name: _value(field.name, getattr(value, field.name)) for field in fields(value)}
+    return {name: _value(name, getattr(value, name)) for name in _names(value.__class__)}
 
 
 def _value(name: str, value: Any) -> Any:
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return escape(value)
-    if name == "labels":
-        return {escape(key): escape(text) for key, text in value}
-    if isinstance(value, tuple):
-        return [_value("", item) for item in value]
-    if is_dataclass(value):
-        return _object(value)
     if name in _FLAGS:
         return flag_names(value, _FLAGS[name])
-    return value
+    if value is None or kind is int or kind is bool:
+        return value
+    if isinstance(value, StrEnum):
+        return value.value
+    if name == "labels":
+        return {escape(key): escape(text) for key, text in value}
+    return [_value("", item) for item in value] if kind is tuple else _object(value)

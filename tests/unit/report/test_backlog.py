@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from driftline.nouns import Loss, Severity
-from driftline.report.backlog import WINDOW_BATCHES, Backlog, make_heartbeat
+from driftline.report.backlog import HEARTBEAT_LOSSES, WINDOW_BATCHES, Backlog, make_heartbeat
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import BATCH_BYTES, BATCH_DEVIATIONS
 from unit.wire.samples import deviation
@@ -153,3 +153,11 @@ def test_a_heartbeat_replaces_the_one_that_waits_and_tells_the_queue() -> None:
     assert [(item.hook, item.cause, item.count) for item in heartbeat.losses] == [("exec", "ring_full", 3)]
     assert (heartbeat.queue.waiting, heartbeat.queue.capacity) == (1, 50)
     assert next(messages).HasField("batch")
+
+
+def test_many_losses_are_added_up_and_none_is_forgotten() -> None:
+    losses = [Loss("open", "bucket_empty", count, cgroup=count) for count in range(1, HEARTBEAT_LOSSES + 11)]
+    told = make_heartbeat(losses, {}, {}).losses
+    assert len(told) == HEARTBEAT_LOSSES + 1
+    assert sum(loss.count for loss in told) == sum(loss.count for loss in losses)
+    assert (told[-1].cgroup, told[-1].count) == (0, sum(range(1, 11)))

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from hypothesis import HealthCheck, given, settings
 
-from driftline.nouns import Access, Deviation, RecordFlag
+from driftline.nouns import Access, Deviation, RecordFlag, Subject
 from driftline.text import unescape
 from driftline.wire.jsontext import deviation_to_json, flag_names, wall_time
 from unit.wire import samples
@@ -26,7 +26,7 @@ def test_any_deviation_is_one_printable_line_with_every_field(deviation: Deviati
 
 
 def test_labels_flags_and_parts_are_readable() -> None:
-    subject = samples.Subject(1, "/x", labels=(("app", "web"),))
+    subject = Subject(1, "/x", labels=(("app", "web"),))
     values = json.loads(
         deviation_to_json(samples.deviation(subject=subject, access=3, flags=4, last_wall_ns=1_000_000_001))
     )

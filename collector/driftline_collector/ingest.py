@@ -1,0 +1,86 @@
+"""The Report call: one stream per agent.
+
+In: hello, batches, heartbeats. Out: an acknowledgement after each batch's commit, never before. Why one batch at a
+time per stream: order is kept, and a stream that is too fast is slowed by HTTP/2 instead of filling memory. Next:
+``writer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from driftline import __version__
+from driftline.errors import StateError
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.service import BATCH_DEVIATIONS
+from driftline_collector.agents import Agents, touch
+from driftline_collector.validate import fault
+from driftline_collector.writer import Writer
+
+HELLO_BYTES = 1024
+"""Largest hello: a node name as Kubernetes allows (253 characters), a version and a boot id fit well."""
+
+HEARTBEAT_BYTES = 256 * 1024
+"""Largest heartbeat kept: an agent tells about a thousand losses one by one, which is a fifth of this."""
+
+
+class Ingest:
+    """Serves Report."""
+
+    def __init__(self, writer: Writer, agents: Agents, store_id: str) -> None:
+        self._writer = writer
+        self._agents = agents
+        self._store_id = store_id
+
+    async def report(self, requests: AsyncIterator[pb.ReportRequest], context: Any) -> AsyncIterator[pb.ReportResponse]:
+        """Take one agent's stream until it ends."""
+        first = await anext(aiter(requests), pb.ReportRequest())
+        if not first.hello.node or first.hello.ByteSize() > HELLO_BYTES:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the first message must be a hello with a node name")
+        status = self._agents.arrive(first.hello)
+        if status is None:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many nodes")
+            return
+        try:
+            async for response in self._serve(requests, status, context):
+                yield response
+        except StateError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        finally:
+            self._agents.depart(status)
+
+    async def _serve(
+        self, requests: AsyncIterator[pb.ReportRequest], status: pb.AgentStatus, context: Any
+    ) -> AsyncIterator[pb.ReportResponse]:
+        await self._writer.write([], [status])  # a store that cannot write must not welcome anybody
+        yield pb.ReportResponse(welcome=pb.Welcome(store_id=self._store_id, version=__version__))
+        async for request in requests:
+            touch(status)
+            if request.HasField("batch"):
+                if len(request.batch.deviations) > BATCH_DEVIATIONS:
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"over {BATCH_DEVIATIONS} in a batch")
+                yield pb.ReportResponse(acknowledgement=await self._store(request.batch, status))
+            elif request.HasField("heartbeat"):
+                await self._keep(request.heartbeat, status)
+
+    async def _keep(self, heartbeat: pb.Heartbeat, status: pb.AgentStatus) -> None:
+        if heartbeat.ByteSize() > HEARTBEAT_BYTES:
+            status.rejected += 1
+        else:
+            status.heartbeat.CopyFrom(heartbeat)
+        await self._writer.write([], [status])
+
+    async def _store(self, batch: pb.Batch, status: pb.AgentStatus) -> pb.Acknowledgement:
+        good, reason = [], ""
+        for deviation in batch.deviations:
+            if wrong := fault(deviation, status.hello.node):
+                reason = reason or wrong
+            else:
+                good.append(deviation)
+        rejected = len(batch.deviations) - len(good)
+        status.rejected += rejected
+        await self._writer.write(good, [])
+        return pb.Acknowledgement(sequence=batch.sequence, rejected=rejected, reason=reason)

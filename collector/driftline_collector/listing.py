@@ -1,0 +1,68 @@
+"""The ListDeviations and ListAgents calls.
+
+In: a filter and a page token; nothing. Out: one page of stored deviations, newest change first; every agent. Next: the
+CLI, exports, the web page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from driftline.errors import StateError
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.service import BATCH_BYTES
+from driftline_collector.agents import Agents
+from driftline_collector.feed import Feed
+from driftline_collector.filters import DeviationFilter
+from driftline_collector.reader import Reader
+
+PAGE_DEVIATIONS = 1000
+"""Largest page; fewer come when they are large, so that a page fits a message."""
+
+DEFAULT_PAGE_DEVIATIONS = 100
+
+
+class Listing:
+    """Serves ListDeviations and ListAgents."""
+
+    def __init__(self, reader: Reader, feed: Feed, agents: Agents) -> None:
+        self._reader = reader
+        self._feed = feed
+        self._agents = agents
+
+    async def list_deviations(self, request: pb.ListDeviationsRequest, context: Any) -> pb.ListDeviationsResponse:
+        """Return one page."""
+        try:
+            before = _revision(request.page_token) if request.page_token else self._feed.revision + 1
+            limit = min(request.page_size or DEFAULT_PAGE_DEVIATIONS, PAGE_DEVIATIONS)
+            return await self._page(DeviationFilter(request.filter), before, limit)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except StateError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        return pb.ListDeviationsResponse()  # not reached: abort raises
+
+    async def _page(self, wanted: DeviationFilter, before: int, limit: int) -> pb.ListDeviationsResponse:
+        response, size = pb.ListDeviationsResponse(), 0
+        while before > 1:
+            page = await self._reader.backward(wanted, before, limit - len(response.deviations))
+            before = page.reached
+            for item in page.deviations:
+                size += item.ByteSize()
+                response.deviations.append(item)
+                if size >= BATCH_BYTES or len(response.deviations) >= limit:
+                    response.next_page_token = str(item.revision)
+                    return response
+        return response
+
+    async def list_agents(self, _request: pb.ListAgentsRequest, _context: Any) -> pb.ListAgentsResponse:
+        """Return every agent that ever reported."""
+        return pb.ListAgentsResponse(agents=self._agents.all())
+
+
+def _revision(token: str) -> int:
+    if not (token.isascii() and token.isdigit() and len(token) < 19):
+        raise ValueError("page_token is not one this collector gave")
+    return int(token)

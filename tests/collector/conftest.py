@@ -1,0 +1,27 @@
+"""A real collector for every test that asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.rig import CollectorProcess
+from driftline_collector.server import Collector
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[str]:
+    """The address of a collector inside this process."""
+    running = Collector(tmp_path / "state")
+    yield running.start()
+    running.stop()
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[CollectorProcess]:
+    """A collector to start, signal and kill."""
+    collector = CollectorProcess(tmp_path / "state")
+    yield collector
+    collector.clean_up()
