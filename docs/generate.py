@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, fields
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Le, MinLen
 from typer.models import ArgumentInfo, OptionInfo
@@ -22,7 +22,7 @@ from driftline.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- commands: written by docs/generate.py -->\n", "<!-- end of commands -->\n"
-UNITS = {"float": "number", "int": "whole number", "str": "text", "tuple[str, ...]": "list of texts"}
+UNITS: dict[Any, str] = {float: "number", int: "whole number", str: "text", tuple[str, ...]: "list of texts"}
 SETTINGS_HEAD = """\
 # Settings
 
@@ -57,10 +57,15 @@ def settings_page() -> str:
 
 
 def _setting(one: Field[Any], hint: Any, text: str) -> str:
-    plain = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
-    kind = UNITS[plain.__name__ if isinstance(plain, type) and not get_args(plain) else str(plain)]
     limits = "".join(f", {_limit(limit)}" for limit in getattr(hint, "__metadata__", ()))
-    return f"\n## `{one.name}`\n\n{text}\n\n{kind}{limits}; default {_default(one)}\n"
+    plain = get_args(hint)[0] if limits else hint
+    return f"\n## `{one.name}`\n\n{text}\n\n{_kind(plain)}{limits}; default {_default(one)}\n"
+
+
+def _kind(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(f'`{choice}`' for choice in get_args(hint))}"
+    return UNITS[hint]
 
 
 def _limit(limit: object) -> str:

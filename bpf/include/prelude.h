@@ -3,15 +3,22 @@
 
 #define true 1
 #define false 0
+/* bcc looks for these helpers in /proc/kallsyms, and where that hides its addresses (no CAP_SYSLOG, kptr_restrict=2)
+ * defines them away as the old bpf_probe_read, which the cgroup programs may not call. 5.5 has them all. */
+#undef bpf_probe_read_kernel
+#undef bpf_probe_read_kernel_str
+#undef bpf_probe_read_user
+#undef bpf_probe_read_user_str
+
 #ifndef offsetof
 #define offsetof(type, member) __builtin_offsetof(type, member)
 #endif
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 
-/* BCC rewrites every dereference of a pointer it knows to come from the kernel into a probe read of the whole structure,
- * and follows such pointers through assignments. hide() breaks that trail, so that what is read, and how, is what the
- * source says. It costs one register move. */
+/* BCC rewrites every dereference of a pointer it knows to come from the kernel into a probe read of the whole
+ * structure, and follows such pointers through assignments. hide() breaks that trail, so that what is read, and how, is
+ * what the source says. It costs one register move. */
 static __always_inline u64 hide(u64 value)
 {
     u64 hidden;
@@ -21,6 +28,7 @@ static __always_inline u64 hide(u64 value)
 
 #define ARGUMENT(type, n) ((type)hide(ctx->args[n]))
 #define CURRENT_TASK() ((struct task_struct *)hide(bpf_get_current_task()))
+#define TYPED_TASK() ((struct task_struct *)hide((u64)bpf_get_current_task_btf())) /* for plain loads; Linux 5.11 */
 
 static __always_inline long copy_kernel(void *to, u32 bytes, u64 from)
 {

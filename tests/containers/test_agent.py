@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from driftline.probe.preflight import CAPABILITIES
 from rig.agent import Agent
 from rig.kernel_objects import Object, foreign, present
 from rig.runc import RuncContainer, run_once
@@ -200,3 +201,12 @@ def test_a_process_moved_out_of_its_cgroup_is_told(tmp_path: Path) -> None:
             assert "moved out" in found["sentence"]
         finally:
             (container.cgroup_directory / "cgroup.procs").write_text(str(container.pid))
+
+
+def test_the_documented_capabilities_are_enough(tmp_path: Path) -> None:
+    wanted = "-all," + ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in CAPABILITIES)
+    command = ["setpriv", f"--bounding-set={wanted}", f"--inh-caps={wanted}", "--no-new-privs", sys.executable]
+    command += ["-m", "driftline", "events", "--seconds", "1", "--state-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "watching" in done.stderr

@@ -14,13 +14,12 @@ from driftline.probe import environment
 from driftline.probe.layout import EXEC, EXEC_BYTES, OPEN_BYTES
 
 EXEC_ID = slice(32, 40)  # of the header
-ARGUMENTS = 256  # more than 2048 bytes of argv can usefully hold; bounds one event's memory
 
 
 def _arguments(raw: bytes) -> tuple[str, ...]:
     if not raw:
         return ()
-    parts = raw.removesuffix(b"\0").split(b"\0", ARGUMENTS)[:ARGUMENTS]
+    parts = raw.removesuffix(b"\0").split(b"\0")
     return tuple(part.decode("utf-8", "surrogateescape") for part in parts)
 
 
