@@ -24,7 +24,7 @@ int iter_task(unsigned long long *ctx)
     if (find_process(pid, start))
         return 0; /* already seen executing */
     struct subject *subject = subjects.lookup(&subject_id);
-    struct process process = { .start = start, .exec_id = start, .subject = subject_id };
+    struct process process = {.start = start, .exec_id = start, .subject = subject_id};
     if (subject && !subject->init_start) {
         learn_init(subject, task, start);
         process.flags = FLAG_IS_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Containers come and go: cgroup_mkdir, cgroup_rmdir. Why here: mkdir runs tens of milliseconds before the container's
- * first exec, and the cgroup's id is the key every other hook looks up. The tracepoints fire for each hierarchy; only the
- * default one (cgroup2) has the ids that bpf_get_current_cgroup_id tells.
+ * first exec, and the cgroup's id is the key every other hook looks up. The tracepoints fire for each hierarchy; only
+ * the default one (cgroup2) has the ids that bpf_get_current_cgroup_id tells.
  */
 
 #define ID_DIGITS 64 /* container ids are 64 hexadecimal digits */
@@ -104,7 +104,7 @@ int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
     bool top = above && !parent_of(above);
     if (!inherited && class != 1 && !(top && watched_roots.lookup(&name)))
         return 0;
-    struct traced_cgroup traced = { .subject = id, .tree = class == 2 || (top && class != 1) };
+    struct traced_cgroup traced = {.subject = id, .tree = class == 2 || (top && class != 1)};
     if (inherited && !inherited->tree) {
         traced.subject = inherited->subject; /* nested inside a container: belongs to it */
         traced.epoch = inherited->epoch;

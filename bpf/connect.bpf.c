@@ -5,8 +5,8 @@
  * without trampolines and kprobes. Always returns 1 (allow). The outcome is not known yet.
  */
 
-static __always_inline void write_connect(void *ctx, struct connect_scratch *scratch, struct connect_key *key, u64 cgroup,
-                                          struct traced_cgroup *traced)
+static __always_inline void write_connect(void *ctx, struct connect_scratch *scratch, struct connect_key *key,
+                                          u64 cgroup, struct traced_cgroup *traced)
 {
     struct task_struct *task = CURRENT_TASK();
     struct connect_record *record = &scratch->record;
@@ -29,7 +29,6 @@ static __always_inline void write_connect(void *ctx, struct connect_scratch *scr
 static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family)
 {
     u64 cgroup;
-    u32 zero = 0;
     struct traced_cgroup *traced = current_traced(&cgroup);
     if (!traced)
         return 1;
@@ -52,12 +51,8 @@ static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family)
         count(HOOK_CONNECT, COUNT_KNOWN);
         return 1;
     }
-    struct connect_scratch *scratch = connect_scratch.lookup(&zero);
-    if (!scratch) {
-        count(HOOK_CONNECT, LOSS_SCRATCH);
-        return 1;
-    }
-    if (!claim(&scratch->users, HOOK_CONNECT))
+    struct connect_scratch *scratch = claim_connect(HOOK_CONNECT);
+    if (!scratch)
         return 1;
     write_connect(ctx, scratch, &key, cgroup, traced);
     release(&scratch->users);

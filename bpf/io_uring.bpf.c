@@ -4,7 +4,8 @@
  * Why these two: at completion the descriptor exists and leads to the file really opened; a request for a fixed slot
  * (direct descriptor) never gets one, so its name, the kernel's copy, is told at submission and marked NAME_ONLY.
  */
-#if defined(IO_URING_COMPLETE_CQE) || defined(IO_URING_COMPLETE_RESULT) || defined(IO_URING_SUBMIT_REQ)
+#if defined(IO_URING_COMPLETE_CQE) || defined(IO_URING_COMPLETE_RESULT) || defined(IO_URING_SUBMIT_REQ) || \
+    defined(IO_URING_SUBMIT_SQE)
 #define OP_OPENAT 18
 #define OP_OPENAT2 28
 
@@ -32,16 +33,17 @@ static __always_inline int see_completion(void *ctx, struct io_kiocb *request, i
     struct files_struct *table = READ(task, files);
     struct fdtable *fdt = table ? READ(table, fdt) : 0;
     struct file **slots = fdt ? READ(fdt, fd) : 0;
+    u64 slot = slots && (u32)result < READ(fdt, max_fds) ? (u64)(slots + (u32)result) : 0;
     struct file *file = 0;
-    if (slots && (u32)result < READ(fdt, max_fds))
-        copy_kernel(&file, sizeof(file), (u64)(slots + (u32)result));
+    if (slot)
+        copy_kernel(&file, sizeof(file), slot);
     if (!file) {
         count(HOOK_OPEN, LOSS_READ_FAULT);
         return 0;
     }
     u64 flags = READ(open, how.flags);
     u32 access = (flags & OPEN_TRUNC ? ACCESS_TRUNCATE : 0) | (flags & OPEN_APPEND ? ACCESS_APPEND : 0);
-    see_file(ctx, file, cgroup, traced, RECORD_OPEN, HOOK_OPEN, access, FLAG_IO_URING);
+    see_file_at(ctx, file, slot, cgroup, traced, RECORD_OPEN, HOOK_OPEN, access, FLAG_IO_URING);
     return 0;
 }
 
@@ -56,15 +58,15 @@ int on_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
 }
 #endif
 
-#ifdef IO_URING_SUBMIT_REQ
-int on_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
+#if defined(IO_URING_SUBMIT_REQ) || defined(IO_URING_SUBMIT_SQE)
+static __always_inline int see_submission(void *ctx, struct io_kiocb *request)
 {
     u64 cgroup;
     u32 zero = 0;
     struct traced_cgroup *traced = current_traced(&cgroup);
     if (!traced)
         return 0;
-    struct io_open *open = open_request(ARGUMENT(struct io_kiocb *, 0));
+    struct io_open *open = open_request(request);
     if (!open || !READ(open, file_slot))
         return 0;
     struct file_scratch *scratch = file_scratch.lookup(&zero);
@@ -89,5 +91,14 @@ int on_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
     scratch->offset = length > 0 ? length : 0;
     send_file(ctx, scratch, HOOK_OPEN);
     return 0;
+}
+
+#ifdef IO_URING_SUBMIT_REQ
+int on_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
+#else
+int on_io_uring_submit_sqe(struct bpf_raw_tracepoint_args *ctx) /* its name before 6.4 */
+#endif
+{
+    return see_submission(ctx, ARGUMENT(struct io_kiocb *, 0));
 }
 #endif

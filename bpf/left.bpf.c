@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A container's process was moved out of its container's cgroup: cgroup_attach_task.
  *
- * Why: whatever it does from then on no hook attributes to the container. Nothing an ordinary workload does; a privileged
- * one may write its pid into the root's cgroup.procs to get out of sight. Entering a container needs no record: the
- * process has no state yet and gets it at its first exec.
+ * Why: whatever it does from then on no hook attributes to the container. Nothing an ordinary workload does; a
+ * privileged one may write its pid into the root's cgroup.procs to get out of sight. Entering a container needs no
+ * record: the process has no state yet and gets it at its first exec.
  */
 int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 {

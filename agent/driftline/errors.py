@@ -59,6 +59,12 @@ class CollectorError(TransientError):
     exit_status = 6
 
 
+class AccessError(PermanentError):
+    """The collector does not let us do this: certificate, token or role."""
+
+    exit_status = 8
+
+
 class EngineError(TransientError):
     """A container engine did not answer or answered nonsense."""
 

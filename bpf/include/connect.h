@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The bodies of the connect hooks. */
 
+static __always_inline struct connect_scratch *claim_connect(u32 hook)
+{
+#pragma clang loop unroll(disable)
+    for (u32 n = 0; n < SCRATCHES; n++) {
+        u32 slot = n;
+        struct connect_scratch *scratch = connect_scratch.lookup(&slot);
+        if (scratch && claim(&scratch->users))
+            return scratch;
+    }
+    count(hook, LOSS_SCRATCH);
+    return 0;
+}
+
 static __always_inline void send_connect(void *ctx, struct connect_scratch *scratch, u32 hook)
 {
     u32 length = *(volatile u32 *)&scratch->offset;
     if (length > PATH_BYTES + NAME_BYTES)
         length = PATH_BYTES + NAME_BYTES;
     scratch->record.path_bytes = length;
-    u32 bytes = hide(sizeof(struct connect_record) + length) & 0x1fff; /* hidden: the verifier wants its bounds on the very register */
+    u32 bytes = hide(sizeof(struct connect_record) + length) &
+                0x1fff; /* hidden: the verifier wants its bounds on the very register */
     if (bytes > sizeof(*scratch))
         return;
     if (actions.ringbuf_output(scratch, bytes, 0))
@@ -29,9 +43,9 @@ static __always_inline struct sock *connected_peer(struct file *file)
     return READ((struct unix_sock *)sock, peer);
 }
 
-static __always_inline void write_unix_connect(void *ctx, struct connect_scratch *scratch, struct sock *peer, u64 cgroup,
-                                               struct traced_cgroup *traced, struct task_struct *task, u32 flags,
-                                               int result)
+static __always_inline void write_unix_connect(void *ctx, struct connect_scratch *scratch, struct sock *peer,
+                                               u64 cgroup, struct traced_cgroup *traced, struct task_struct *task,
+                                               u32 flags, int result)
 {
     u64 subject_id = traced->subject;
     struct connect_record *record = &scratch->record;
@@ -71,15 +85,8 @@ static __always_inline void write_unix_connect(void *ctx, struct connect_scratch
 static __always_inline void see_unix_connect(void *ctx, struct sock *peer, u64 cgroup, struct traced_cgroup *traced,
                                              struct task_struct *task, u32 flags, int result)
 {
-    u32 zero = 0;
-    if (!peer)
-        return;
-    struct connect_scratch *scratch = connect_scratch.lookup(&zero);
-    if (!scratch) {
-        count(HOOK_UNIX_CONNECT, LOSS_SCRATCH);
-        return;
-    }
-    if (!claim(&scratch->users, HOOK_UNIX_CONNECT))
+    struct connect_scratch *scratch = peer ? claim_connect(HOOK_UNIX_CONNECT) : 0;
+    if (!scratch)
         return;
     write_unix_connect(ctx, scratch, peer, cgroup, traced, task, flags, result);
     release(&scratch->users);

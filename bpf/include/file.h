@@ -15,7 +15,7 @@
 
 /* Seconds and nanoseconds in one number. The mask: 6.13 "fs: add infrastructure for multigrain timestamps" keeps a flag
  * in the nanoseconds' top bit, which a mere stat sets. */
-#define TIME(seconds, nanoseconds) (((u64)(seconds) << 30) | ((u32)(nanoseconds) & 0x3fffffff))
+#define TIME(seconds, nanoseconds) (((u64)(seconds) << 30) | ((u32)(nanoseconds)&0x3fffffff))
 
 /* The inode's number, size and change time lie side by side: one read. */
 static __always_inline void read_identity(struct inode *inode, struct file_value *value)
@@ -25,7 +25,8 @@ static __always_inline void read_identity(struct inode *inode, struct file_value
     value->number = IN_SPAN(span, struct inode, i_ino, i_ino);
 #ifdef HAVE_I_CTIME_SEC
     /* 6.11 "fs: uninline inode_..._ctime": seconds and nanoseconds are fields of their own */
-    value->change_time = TIME(IN_SPAN(span, struct inode, i_ino, i_ctime_sec), IN_SPAN(span, struct inode, i_ino, i_ctime_nsec));
+    value->change_time =
+        TIME(IN_SPAN(span, struct inode, i_ino, i_ctime_sec), IN_SPAN(span, struct inode, i_ino, i_ctime_nsec));
 #else
     struct timespec64 time = IN_SPAN(span, struct inode, i_ino, INODE_LAST);
     value->change_time = TIME(time.tv_sec, time.tv_nsec);
@@ -45,36 +46,57 @@ _Static_assert(offsetof(struct dentry, d_inode) - offsetof(struct dentry, d_pare
 
 static __always_inline void read_dentry(struct dentry *dentry, struct dentry_part *part)
 {
+#ifdef PLAIN_LOADS
+    part->parent = READ(dentry, d_parent);
+    part->name.hash_len = READ(dentry, d_name.hash_len);
+    part->name.name = READ(dentry, d_name.name);
+    part->inode = READ(dentry, d_inode);
+#else
     copy_kernel(part, sizeof(*part), AT(dentry, d_parent));
+#endif
 }
 
-/* Change time of what an overlay's file holds now. Not the overlay's own: that one is only brought up to date by reads
- * and writes through it, so that a write through a shared mapping would pass unnoticed. */
-static __always_inline u64 overlay_change_time(struct inode *inode, u64 own)
+static __always_inline struct dentry *upper_dentry(struct inode *inode)
 {
-    struct dentry *upper = READ(AROUND(inode, struct ovl_inode, vfs_inode), __upperdentry);
-    struct inode *real = upper ? READ(upper, d_inode) : 0;
+    return READ(AROUND(inode, struct ovl_inode, vfs_inode), __upperdentry);
+}
+
+/* When the contents changed last. Not by the overlay's own inode: that one is only brought up to date by reads and
+ * writes through it, so that a write through a shared mapping would pass unnoticed. */
+static __always_inline u64 change_time(struct inode *inode, bool overlay)
+{
+    struct dentry *upper = overlay ? upper_dentry(inode) : 0;
     struct file_value value = {};
-    if (!real)
-        return own;
-    read_identity(real, &value);
+    read_identity(upper ? READ(upper, d_inode) : inode, &value);
     return value.change_time;
 }
 
-/* Is a verdict in the cache still about this very file? */
-static __always_inline bool still_holds(struct file_value *known, struct file_value *now, struct dentry *dentry,
-                                        struct vfsmount *mount)
+/* Is a verdict in the cache still about this very file? Cheap questions first. */
+static __always_inline bool holds(struct file_value *known, struct dentry *dentry, struct vfsmount *mount)
+{
+    struct dentry_part now = {};
+    read_dentry(dentry, &now);
+    if (known->inode != (u64)now.inode || known->name_hash != now.name.hash_len ||
+        known->number != READ(now.inode, i_ino))
+        return false;
+    if ((known->checks & CHECK_LOWER) && upper_dentry(now.inode))
+        return false;
+    if ((known->checks & CHECK_CHANGE_TIME) &&
+        known->change_time != change_time(now.inode, known->checks & CHECK_OVERLAY))
+        return false;
+    return !(known->checks & CHECK_CHAIN) || known->chain_hash == chain_hash(dentry, mount);
+}
+
+/* The same of two values that fill_file has filled. */
+static __always_inline bool same_file(struct file_value *known, struct file_value *now)
 {
     if (known->inode != now->inode || known->number != now->number || known->name_hash != now->name_hash)
         return false;
-    if (known->checks & CHECK_CHANGE_TIME) {
-        u64 time = now->change_time;
-        if (known->checks & CHECK_OVERLAY)
-            time = overlay_change_time((struct inode *)now->inode, time);
-        if (known->change_time != time)
-            return false;
-    }
-    return !(known->checks & CHECK_CHAIN) || known->chain_hash == chain_hash(dentry, mount);
+    if ((known->checks & CHECK_LOWER) && !(now->checks & CHECK_LOWER))
+        return false;
+    if ((known->checks & CHECK_CHANGE_TIME) && known->change_time != now->change_time)
+        return false;
+    return !(known->checks & CHECK_CHAIN) || known->chain_hash == now->chain_hash;
 }
 
 static __always_inline bool is_pseudo(u32 magic, u32 mode)
@@ -111,6 +133,8 @@ static __always_inline u8 overlay_origin(struct inode *inode, struct file_part *
 #ifdef HAVE_OVL_OE
     struct ovl_entry *entry = READ(overlay, oe); /* 6.5: ovl_inode got the lower stack */
     u32 lower = entry ? READ(entry, __numlower) : 0;
+#elif defined(HAVE_OVL_LOWERPATH)
+    u32 lower = READ(overlay, lowerpath.dentry) ? 1 : 0; /* 6.0 "ovl: store lower path in ovl_inode" */
 #else
     u32 lower = READ(overlay, lower) ? 1 : 0;
 #endif
@@ -140,9 +164,15 @@ static __always_inline u8 file_origin(struct inode *inode, struct dentry *dentry
     return magic == MAGIC_TMPFS ? ORIGIN_TMPFS : ORIGIN_VOLUME;
 }
 
+/* A process in another mount namespace than the container's init may see any path it likes. */
+static __always_inline u32 foreign_mount_ns(struct subject *subject, struct task_struct *task)
+{
+    return subject && subject->mount_ns && subject->mount_ns != current_mount_ns(task) ? FLAG_FOREIGN_MOUNT_NS : 0;
+}
+
 /* A second change within the same tick leaves the change time as it is: a verdict about a file that changed a moment
- * ago could outlive the next change, so it is not kept. Change times are taken from a clock that ticks 100 to 1000 times
- * a second. */
+ * ago could outlive the next change, so it is not kept. Change times are taken from a clock that ticks 100 to 1000
+ * times a second. */
 #define TICKS_NS 50000000
 static __always_inline bool changed_just_now(struct file_value *value, struct config *settings)
 {
@@ -151,10 +181,14 @@ static __always_inline bool changed_just_now(struct file_value *value, struct co
            bpf_ktime_get_ns() + settings->wall_ns < changed + TICKS_NS;
 }
 
-/* Fill everything about a file but its path; its access is there already. code: its contents matter. */
+/* Fill everything about a file but its path; its access is there already. code: its contents matter. Adds to the
+ * header's flags. */
 static __always_inline void fill_file(struct file_part *file, struct dentry *dentry, struct vfsmount *mount,
-                                      struct task_struct *task, struct subject *subject, struct config *settings, bool code)
+                                      struct task_struct *task, u64 subject_id, bool code, u32 *flags)
 {
+    u32 zero = 0;
+    struct subject *subject = subjects.lookup(&subject_id);
+    struct config *settings = config.lookup(&zero);
     struct dentry_part part = {};
     read_dentry(dentry, &part);
     struct inode *inode = part.inode;
@@ -162,7 +196,6 @@ static __always_inline void fill_file(struct file_part *file, struct dentry *den
     u32 magic = READ(superblock, s_magic);
     read_identity(inode, &file->value);
     file->value.name_hash = part.name.hash_len;
-    file->value.chain_hash = chain_hash(dentry, mount);
     file->value.pad = 0;
     file->size = READ(inode, i_size);
     file->links = READ(inode, i_nlink);
@@ -171,19 +204,23 @@ static __always_inline void fill_file(struct file_part *file, struct dentry *den
     file->key.dentry = (u64)dentry;
     file->key.mount = (u64)mount;
     file->origin = file_origin(inode, dentry, &part, mount, file, task, subject, magic, superblock);
-    file->value.checks = file->origin == ORIGIN_IMAGE ? CHECK_CHANGE_TIME : CHECK_CHAIN;
+    /* A directory of the image cannot be renamed, but a mount below the root can be moved */
+    struct mount *mounted = AROUND(mount, struct mount, mnt);
+    bool fixed = file->origin == ORIGIN_IMAGE && READ(mounted, mnt_parent) == mounted;
+    file->value.checks = (file->origin == ORIGIN_IMAGE ? CHECK_CHANGE_TIME : 0) | (fixed ? 0 : CHECK_CHAIN);
     if (settings && settings->chain_always)
         file->value.checks |= CHECK_CHAIN;
     if (code)
         file->value.checks |= CHECK_CHANGE_TIME;
-    if (magic == MAGIC_OVERLAY && (file->value.checks & CHECK_CHANGE_TIME)) {
+    bool overlay = magic == MAGIC_OVERLAY;
+    if (overlay && !upper_dentry(inode))
+        file->value.checks = (file->value.checks & ~CHECK_CHANGE_TIME) | CHECK_LOWER;
+    else if (overlay)
         file->value.checks |= CHECK_OVERLAY;
-        file->value.change_time = overlay_change_time(inode, file->value.change_time);
-    }
-}
-
-/* A process in another mount namespace than the container's init may see any path it likes. */
-static __always_inline u32 foreign_mount_ns(struct subject *subject, struct task_struct *task)
-{
-    return subject && subject->mount_ns && subject->mount_ns != current_mount_ns(task) ? FLAG_FOREIGN_MOUNT_NS : 0;
+    if (overlay)
+        file->value.change_time = change_time(inode, true);
+    *flags |= changed_just_now(&file->value, settings) ? 0 : FLAG_CACHEABLE;
+    *flags |= foreign_mount_ns(subject, task);
+    /* last, with little left alive: each value the verifier knows more about makes it walk the loop once more */
+    file->value.chain_hash = chain_hash(dentry, mount);
 }

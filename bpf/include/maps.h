@@ -22,15 +22,15 @@ struct subject {
     u64 root_superblock; /* of the init's root directory: tells the image's file system from volumes */
     u64 init_start;      /* 0: no process has executed anything yet */
     u32 init_pid;
-    u32 mount_ns;        /* inode number of the init's mount namespace */
-    u64 next_ns[2];      /* token buckets, see take_token: files; execs and connects */
-    u64 held_back[2];    /* events the buckets refused */
+    u32 mount_ns;     /* inode number of the init's mount namespace */
+    u64 next_ns[2];   /* token buckets, see take_token: files; execs and connects */
+    u64 held_back[2]; /* events the buckets refused */
 };
 BPF_TABLE("hash", u64, struct subject, subjects, 16384);
 
 /* Processes that executed something inside a container, and their children. Key: tgid. Written by the exec and fork
- * hooks and by user space (attached late); deleted by the exit hook. Full: LOSS_PROCESSES_FULL; events of such a process
- * carry FLAG_NO_LINEAGE and are never taken for runtime set-up. */
+ * hooks and by user space (attached late); deleted by the exit hook. Full: LOSS_PROCESSES_FULL; events of such a
+ * process carry FLAG_NO_LINEAGE and are never taken for runtime set-up. */
 struct process {
     u64 start;
     u64 exec_id;
@@ -48,6 +48,15 @@ BPF_TABLE("hash", u32, struct process, processes, 32768);
 BPF_TABLE("lru_hash", struct file_key, struct file_value, known_files, 131072);
 BPF_TABLE("lru_hash", struct exec_key, struct exec_value, known_execs, 8192);
 BPF_TABLE("lru_hash", struct connect_key, u8, known_connects, 16384);
+
+/* This CPU's last verdicts on files, see is_known. Key: bits of the dentry's address. Written by the hooks; replaced by
+ * whatever else falls on the same place. */
+#define LAST_VERDICTS 256
+struct verdict {
+    struct file_key key;
+    struct file_value value;
+};
+BPF_TABLE("percpu_array", u32, struct verdict, last_verdicts, LAST_VERDICTS);
 
 /* Settings from user space. */
 struct config {
@@ -71,22 +80,25 @@ struct variable {
 BPF_TABLE("hash", u64, struct variable, dangerous_environment, 64);
 
 /* Counters per hook, see loss.h. */
-BPF_TABLE("percpu_array", u32, u64, counters, HOOK_COUNT * COUNTERS);
+BPF_TABLE("percpu_array", u32, u64, counters, HOOK_COUNT *COUNTERS);
 
-/* Records under construction, one per hook family and CPU. LSM, fentry and cgroup programs can be preempted by another
- * of their family: users is for claim(). Tracepoint programs cannot. */
+/* Records under construction, one table per hook family, one value per CPU. LSM, fentry and cgroup programs can be
+ * preempted by another of their family, which takes the next buffer (see claim); tracepoint programs cannot. All in
+ * use: LOSS_SCRATCH. */
+#define SCRATCHES 8
 struct file_scratch {
     struct open_record record;
     char path[PATH_BYTES + NAME_BYTES];
     u32 offset;
     u32 users;
 };
-BPF_TABLE("percpu_array", u32, struct file_scratch, file_scratch, 1);
+BPF_TABLE("percpu_array", u32, struct file_scratch, file_scratch, SCRATCHES);
 
 #define EXEC_TEXT_BYTES (2 * PATH_BYTES + ARGV_BYTES + PATH_BYTES + NAME_BYTES)
 struct exec_scratch {
     struct exec_record record;
     char text[EXEC_TEXT_BYTES + PATH_BYTES]; /* slack: a read may start at the last allowed offset */
+    struct process by;                       /* what the process was before; all zero: none of ours */
     char variable[NAME_BYTES];
     u64 environment_at;
     u32 environment_start;
@@ -100,7 +112,7 @@ struct connect_scratch {
     u32 offset;
     u32 users;
 };
-BPF_TABLE("percpu_array", u32, struct connect_scratch, connect_scratch, 1);
+BPF_TABLE("percpu_array", u32, struct connect_scratch, connect_scratch, SCRATCHES);
 
 struct cgroup_scratch {
     struct cgroup_record record;

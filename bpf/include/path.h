@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Paths from dentries, leaf first, up to the root of the mount namespace.
  *
- * Not to the task's own root: a process may chroot to /tmp/fake and would then be believed to run /usr/sbin/nginx. After
- * pivot_root the mount namespace's root is the container's root, so the path is told as the container sees it.
+ * Not to the task's own root: a process may chroot to /tmp/fake and would then be believed to run /usr/sbin/nginx.
+ * After pivot_root the mount namespace's root is the container's root, so the path is told as the container sees it.
  * The offset lives in map memory, not in a register: the verifier then sees the same unknown number in every round and
  * prunes, where a register's growing range makes it walk all paths through the loop ("too large").
  */
@@ -50,7 +50,7 @@ static __always_inline u64 mix(u64 hash, u64 value)
  * parent's address, which nobody in a container knows: names cannot be chosen to collide. */
 static __always_inline u64 chain_hash(struct dentry *dentry, struct vfsmount *mount)
 {
-    struct walk at = { dentry, mount };
+    struct walk at = {dentry, mount};
     struct qstr name = {};
     u64 hash = 0;
 #pragma clang loop unroll(disable)
@@ -66,7 +66,7 @@ static __always_inline u64 chain_hash(struct dentry *dentry, struct vfsmount *mo
  * limit + 1 be a power of two. Returns 0, or FLAG_PATH_TRUNCATED. */
 #define WALK_PATH(text, offset, limit, start_dentry, start_mount, flags) \
     do { \
-        struct walk _at = { (start_dentry), (start_mount) }; \
+        struct walk _at = {(start_dentry), (start_mount)}; \
         struct qstr _name = {}; \
         int _more = 1; \
         _Pragma("clang loop unroll(disable)") for (int _round = 0; _round < PATH_ROUNDS; _round++) \

@@ -75,6 +75,7 @@ enum file_access {
 enum verdict_check {
     CHECK_CHANGE_TIME = 1, /* contents matter: code, and files of the image */
     CHECK_CHAIN = 2,       /* a directory above may be renamed: compare the names of all ancestors */
+    CHECK_LOWER = 8,       /* overlay: still in the image's layer, whose contents nobody in the container changes */
     CHECK_OVERLAY = 4,     /* with CHECK_CHANGE_TIME: the contents may lie in the upper layer's inode */
 };
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the LSM and fentry programs share: they stand at the same places of the kernel.
  *
- * Here the access is asked for, not yet given: another security module may still refuse it. Both kinds of program can be
- * preempted, and the kernel skips one that would run while itself is preempted on the same CPU (probe/misses.py counts).
+ * Here the access is asked for, not yet given: another security module may still refuse it. Both kinds of program can
+ * be preempted, and the kernel skips one that would run while itself is preempted on the same CPU (probe/misses.py
+ * counts).
  */
 
-#define OPEN_FOR_EXEC 0x20           /* __FMODE_EXEC in f_flags: execve and its interpreters; no program can set it */
-#define FMODE_BACKING_BITS 0x22000000 /* FMODE_BACKING (6.5), FMODE_NOACCOUNT: overlayfs opening the file below its own */
+#define OPEN_FOR_EXEC 0x20 /* __FMODE_EXEC in f_flags: execve and its interpreters; no program can set it */
+#define FMODE_BACKING_BITS \
+    0x22000000 /* FMODE_BACKING (6.5), FMODE_NOACCOUNT: overlayfs opening the file below its own */
 
 /* ctx[n], unknown to BCC's rewriter and a plain number to the compiler. */
 #define HOOK_ARGUMENT(type, n) ((type)hide(ctx[n]))

@@ -13,15 +13,21 @@ static __always_inline void count(u32 hook, u32 what)
         (*counter)++;
 }
 
-/* Take a scratch buffer, or count and leave it to the program we preempted. Adding before looking is safe against a
- * preemption in between, and needs no atomic exchange, which kernels before 5.12 lack. */
-static __always_inline bool claim(u32 *users, u32 hook)
+/* A path not known in full is never cached: what is missing may change. */
+static __always_inline void drop_truncated(struct record_header *header, u32 hook)
+{
+    header->flags &= ~FLAG_CACHEABLE;
+    count(hook, LOSS_PATH_TRUNCATED);
+}
+
+/* Take a scratch buffer, or leave it to the program we preempted. Adding before looking is safe against a preemption in
+ * between, and needs no atomic exchange, which kernels before 5.12 lack. */
+static __always_inline bool claim(u32 *users)
 {
     __sync_fetch_and_add(users, 1);
     if (*(volatile u32 *)users == 1)
         return true;
     __sync_fetch_and_add(users, -1);
-    count(hook, LOSS_SCRATCH);
     return false;
 }
 

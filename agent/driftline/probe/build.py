@@ -14,21 +14,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-from driftline.errors import HostError
-from driftline.probe.headers import OVERLAY, VMLINUX
+from driftline.errors import HostError, SettingsError
+from driftline.probe.headers import OVERLAY, VMLINUX, load_overlay
 from driftline.probe.object import Object
 from driftline.probe.source import join
 
 COMPILE_SECONDS = 60  # a slow, loaded node needs ten; something hangs beyond this
+TOLD_LINES = 8  # of what the compiler says: the first errors, which the others follow from
 PAGE_BYTES = 4096
+RING_BYTES = 1 << 30  # the kernel takes no larger ring
 ACTION_RING_BYTES = 1024 * 1024  # execs and connects: some 1 500; the agent reads every millisecond under load
 
 
-def flags(ring_bytes: int) -> list[str]:
-    """Preprocessor flags for the given size of the files ring (bytes, a power of two)."""
+def flags(ring_bytes: int, plain_loads: bool = True) -> list[str]:
+    """Preprocessor flags for the given size of the files ring in bytes. Raises SettingsError unless a power of two."""
+    if ring_bytes & (ring_bytes - 1) or not PAGE_BYTES <= ring_bytes <= RING_BYTES:
+        raise SettingsError(f"ring_bytes is {ring_bytes}", f"a power of two from {PAGE_BYTES} to {RING_BYTES}")
     return [
         f"-DRING_ACTION_PAGES={ACTION_RING_BYTES // PAGE_BYTES}",
         f"-DRING_FILE_PAGES={ring_bytes // PAGE_BYTES}",
+        *([] if plain_loads else ["-DPROBE_READS"]),
         "-Wno-macro-redefined",
         "-Wno-address-of-packed-member",
     ]
@@ -44,9 +49,10 @@ def cache_key(text: str, cflags: list[str]) -> str:
     return digest.hexdigest()
 
 
-def build(provider: str, ring_bytes: int, cache: Path | None) -> Object:
+def build(provider: str, ring_bytes: int, cache: Path | None, plain_loads: bool = True) -> Object:
     """Compiled programs of ``provider``. Raises HostError with clang's words when they do not compile."""
-    text, cflags = join(provider), flags(ring_bytes)
+    load_overlay()  # before the key: its types are part of it
+    text, cflags = join(provider), flags(ring_bytes, plain_loads)
     path = cache / f"{cache_key(text, cflags)}.bpf" if cache else None
     if path and (found := _from_cache(path)):
         return found
@@ -99,4 +105,5 @@ def _compile(text: str, cflags: list[str]) -> bytes:
             "bcc is not installed for " + sys.executable,
             "apt-get install python3-bpfcc, and a virtual environment made by /usr/bin/python3 --system-site-packages",
         )
-    raise HostError("the BPF programs did not compile on this kernel:\n    " + "\n    ".join(words[-12:]))
+    told = [line for line in words if " error: " in line][:TOLD_LINES] or words[-TOLD_LINES:]
+    raise HostError("the BPF programs did not compile on this kernel:\n    " + "\n    ".join(told))

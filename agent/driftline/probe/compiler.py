@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from driftline.probe.headers import write_tree
-from driftline.probe.object import MapSpec, Object, ProgramSpec, map_references
+from driftline.probe.object import MapSpec, Object, ProgramSpec, call_kernel_functions, map_references
 
 
 def compile_text(text: str, flags: list[str]) -> Object:
@@ -63,7 +63,7 @@ def _object_of(module: object) -> Object:
         program = lib.bpf_function_name(handle, number)
         code = c.string_at(lib.bpf_function_start(handle, program), lib.bpf_function_size(handle, program))
         at = tuple((index, names[descriptor]) for index, descriptor in map_references(code))
-        programs.append(ProgramSpec(program.decode(), code, at))
+        programs.append(ProgramSpec(program.decode(), call_kernel_functions(code), at))
     return Object(tuple(maps), tuple(programs))
 
 

@@ -17,6 +17,8 @@ from driftline.probe.libbpf import LIB, DumpCallback
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 OVERLAY = Path("/sys/kernel/btf/overlay")
+FILESYSTEMS = Path("/proc/filesystems")
+FSOPEN = 430  # the same number on every architecture (include/uapi/asm-generic/unistd.h), Linux 5.2
 LINE_BYTES = 65536  # one formatted piece of BTF text; libbpf prints a line or less at a time
 
 BASIC = (
@@ -85,7 +87,9 @@ OPTIONAL = (
     "filename",
     "btf_trace_io_uring_complete",  # prototypes of the tracepoints: what they pass differs between kernels
     "btf_trace_io_uring_submit_req",
+    "btf_trace_io_uring_submit_sqe",
 )
+NUMBERED = ("bpf_rdonly_cast", "timespec64")  # for plain loads from any address (bpf/include/prelude.h)
 OVERLAY_STRUCTURES = ("ovl_inode", "ovl_entry")
 
 KCONFIG = """\
@@ -110,6 +114,19 @@ EMPTY = (
     "arch/x86/include/asm/page.h",
     "arch/arm64/include/asm/page.h",
 )
+
+
+def load_overlay() -> None:
+    """Have overlayfs's types, where it is a module that no container has used yet. Raises HostError.
+
+    fsopen(2) loads the module of a file system it does not know, from inside a container too; nothing is mounted.
+    """
+    if "\toverlay\n" in FILESYSTEMS.read_text():
+        return
+    descriptor = c.CDLL(None).syscall(c.c_long(FSOPEN), b"overlay", c.c_uint(0))
+    if descriptor < 0:
+        raise HostError("overlayfs, which holds the containers' files, is not loaded", "modprobe overlay")
+    os.close(descriptor)
 
 
 class _Printer:
@@ -152,7 +169,14 @@ def kernel_types() -> str:
         elif name in STRUCTURES:
             raise HostError(f"this kernel's BTF has no type {name}")
     LIB.btf_dump__free(dump)
-    return printer.text()
+    return _numbers(btf) + printer.text()
+
+
+def _numbers(btf: int) -> str:
+    """Preprocessor lines with the BTF ids of NUMBERED, none of them unless this kernel has all."""
+    numbers = {name: LIB.btf__find_by_name(btf, name.encode()) for name in NUMBERED}
+    found = all(number > 0 for number in numbers.values())
+    return "".join(f"#define BTF_ID_{name} {number}\n" for name, number in numbers.items()) if found else ""
 
 
 def differences(types: str) -> list[str]:
@@ -182,7 +206,9 @@ def differences(types: str) -> list[str]:
         elif len(arguments) > 4 and arguments[2] == "void *":
             found.append("IO_URING_COMPLETE_RESULT")
         if "(*btf_trace_io_uring_submit_req)" in types:
-            found.append("IO_URING_SUBMIT_REQ")
+            found.append("IO_URING_SUBMIT_REQ")  # 6.4 renamed it
+        elif "(*btf_trace_io_uring_submit_sqe)(void *, struct io_kiocb *" in types:
+            found.append("IO_URING_SUBMIT_SQE")  # 6.0 passes the request
     return [f"#define {name} 1" for name in found]
 
 

@@ -21,7 +21,8 @@ NAME_BYTES = 15  # BPF_OBJ_NAME_LEN without its NUL
 
 # enum bpf_prog_type, enum bpf_attach_type (include/uapi/linux/bpf.h)
 RAW_TRACEPOINT, CGROUP_SOCK_ADDR, TRACING, LSM = 17, 18, 26, 29
-TRACE_FENTRY, LSM_MAC, TRACE_ITER = 24, 27, 28
+TRACE_RAW_TP, TRACE_FENTRY, LSM_MAC, TRACE_ITER = 23, 24, 27, 28
+BTF_TRACEPOINTS = {"on_sys_exit"}  # their arguments are typed: plain loads instead of probe reads
 CGROUP_HOOKS = {"on_connect4": 10, "on_connect6": 11, "on_sendmsg4": 14, "on_sendmsg6": 15}
 
 
@@ -117,6 +118,8 @@ def program_kind(name: str) -> tuple[int, int, str]:
         return TRACING, TRACE_FENTRY, name.removeprefix("fentry_")
     if name.startswith("iter_"):
         return TRACING, TRACE_ITER, f"bpf_{name}"
+    if name in BTF_TRACEPOINTS:
+        return TRACING, TRACE_RAW_TP, f"btf_trace_{name.removeprefix('on_')}"
     return RAW_TRACEPOINT, 0, ""
 
 

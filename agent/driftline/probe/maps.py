@@ -18,13 +18,14 @@ class Map:
     def __init__(self, descriptor: int, key_size: int, value_size: int) -> None:
         self.descriptor = descriptor
         self.key_size = key_size
-        self._value = c.create_string_buffer(value_size)
+        self.value_size = value_size
 
     def get(self, key: bytes) -> bytes | None:
-        """The value, None when absent."""
-        if LIB.bpf_map_lookup_elem(self.descriptor, key, self._value) < 0:
+        """The value, None when absent. Safe from any thread."""
+        value = c.create_string_buffer(self.value_size)
+        if LIB.bpf_map_lookup_elem(self.descriptor, key, value) < 0:
             return None
-        return self._value.raw
+        return value.raw
 
     def put(self, key: bytes, value: bytes) -> bool:
         """Insert or replace; False when the map is full."""

@@ -16,6 +16,9 @@ FORMAT = 1
 OBJECT_BYTES = 16 * 1024 * 1024  # the programs take 100 kB; anything near this is not ours
 LOAD_IMM64 = 0x18  # BPF_LD | BPF_IMM | BPF_DW
 PSEUDO_MAP_FD = 1
+CALL = 0x85  # BPF_JMP | BPF_CALL
+PSEUDO_KFUNC_CALL = 2
+KERNEL_FUNCTION = 0x40000000
 INSTRUCTION = struct.Struct("<BBhi")
 
 
@@ -77,6 +80,16 @@ def map_references(instructions: bytes) -> list[tuple[int, int]]:
         if code == LOAD_IMM64 and registers >> 4 == PSEUDO_MAP_FD:
             found.append((index, immediate))
     return found
+
+
+def call_kernel_functions(instructions: bytes) -> bytes:
+    """Make calls of helpers that cannot exist (KERNEL_FUNCTION in bpf/include/prelude.h) calls of kernel functions."""
+    code = bytearray(instructions)
+    for at in range(0, len(code), INSTRUCTION.size):
+        operation, registers, offset, number = INSTRUCTION.unpack_from(code, at)
+        if operation == CALL and registers == 0 and number & KERNEL_FUNCTION:
+            INSTRUCTION.pack_into(code, at, CALL, PSEUDO_KFUNC_CALL << 4, offset, number - KERNEL_FUNCTION)
+    return bytes(code)
 
 
 def relocate(program: ProgramSpec, descriptors: dict[str, int]) -> bytes:

@@ -18,6 +18,7 @@ from driftline.probe.libbpf import LIB
 from driftline.probe.loader import attach, load_program
 from driftline.probe.modules import SECURITY, security_modules
 from driftline.probe.object import ProgramSpec
+from driftline.probe.preemption import PREEMPTING, preemption
 from driftline.probe.targets import Targets
 
 AUTO = "auto"
@@ -28,6 +29,7 @@ READING = bytes.fromhex("bfa1000000000000 07010000f8ffffff b702000008000000 b703
 # Program type, as doctor names it → (name by which ``loader`` knows type and target, instructions)
 TRIED = {
     "raw_tracepoint": ("on_sched_process_exec", READING),
+    "btf_tracepoint": ("on_sys_exit", READING),
     "cgroup": ("on_connect4", ALLOW),
     "iterator": ("iter_task", READING),
     "lsm": ("lsm_file_open", ALLOW),
@@ -67,6 +69,7 @@ class Report:
     security_modules: tuple[str, ...] | None  # None: cannot be told
     libbpf: str
     memlock: int  # soft limit in bytes, -1 unlimited
+    preemption: str  # see ``preemption``
     features: dict[str, str] = field(default_factory=dict)
 
     def missing_capabilities(self) -> list[str]:
@@ -96,6 +99,7 @@ def examine_providers() -> Report:
         security_modules=security_modules(),
         libbpf=LIB.libbpf_version_string().decode().removeprefix("v"),
         memlock=resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
+        preemption=preemption(),
         features=_not_tried() if _missing(capabilities, FOR_BPF) else _tried(),
     )
 
@@ -159,7 +163,7 @@ def unusable(report: Report, provider: str) -> str:
     if provider == "sys_exit":
         if report.machine != "x86_64":
             return f"reads the registers of x86_64, not {report.machine}"
-        return report.features["raw_tracepoint"]
+        return report.features["btf_tracepoint"]
     if provider == "lsm" and not report.features["lsm"]:
         if report.security_modules is None:
             return "cannot tell whether the bpf security module is active: securityfs is not mounted"
@@ -178,6 +182,8 @@ def choose(report: Report, wanted: str) -> tuple[str, str]:
             raise HostError(f"the provider {wanted} cannot be used here: {why}", "set open_provider to auto")
         return wanted, "as the settings want it"
     reasons = {provider: unusable(report, provider) for provider in PROVIDERS}
+    if not reasons["fentry"] and not reasons["sys_exit"] and report.preemption in PREEMPTING:
+        reasons["fentry"] = f"would miss what a preempted CPU does meanwhile (preempt={report.preemption})"
     for provider, why in reasons.items():
         if not why:
             passed = [f"{name}: {reasons[name]}" for name in PROVIDERS[: PROVIDERS.index(provider)]]

@@ -55,6 +55,14 @@ class KnownProcess:
     flags: int
 
 
+def _load(settings: Settings, provider: str, cache: Path | None) -> Loaded:
+    """Load the programs: with plain loads, or with probe reads where the kernel refuses those (no JIT compiler)."""
+    try:
+        return load(build(provider, settings.ring_bytes, cache))
+    except HostError:
+        return load(build(provider, settings.ring_bytes, cache, plain_loads=False))
+
+
 class Sensor:
     """Made by ``start``; ``close`` detaches everything."""
 
@@ -76,8 +84,13 @@ class Sensor:
 
     @classmethod
     def start(cls, settings: Settings, provider: str, cgroup_root: Path, cache: Path | None) -> Sensor:
-        """Build, load, configure, attach. Raises HostError; nothing stays behind then."""
-        sensor = cls(load(build(provider, settings.ring_bytes, cache)), provider)
+        """Build, load, configure, attach. Raises HostError or SettingsError; nothing stays behind then."""
+        loaded = _load(settings, provider, cache)
+        try:
+            sensor = cls(loaded, provider)
+        except BaseException:
+            loaded.close()
+            raise
         try:
             sensor._configure(settings)
             sensor._attach(cgroup_root)

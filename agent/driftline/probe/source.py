@@ -20,6 +20,7 @@ INCLUDES = (
     "open.h",
     "connect.h",
     "security.h",
+    "image.h",
 )
 ALWAYS = ("exec", "fork", "exit", "cgroup", "left", "connect", "adopt")
 PROVIDERS = {

@@ -13,7 +13,7 @@ from driftline.errors import HostError
 from driftline.probe.headers import VMLINUX
 from driftline.probe.libbpf import LIB
 
-FUNCTION = 12  # BTF_KIND_FUNC (include/uapi/linux/btf.h)
+FUNCTION, TYPEDEF = 12, 8  # BTF_KIND_FUNC, BTF_KIND_TYPEDEF (include/uapi/linux/btf.h)
 
 
 class Targets:
@@ -30,12 +30,13 @@ class Targets:
             LIB.btf__free(self._btf)
 
     def number(self, function: str) -> int:
-        """BTF id of a kernel function. Raises HostError when this kernel has none of that name."""
+        """BTF id of a kernel function or a tracepoint (``btf_trace_NAME``). Raises HostError if there is none."""
         if not self._btf:
             self._btf = LIB.btf__parse_raw(str(VMLINUX).encode())
         if not self._btf:
             raise HostError(f"this kernel has no BTF ({VMLINUX})", "a kernel built with CONFIG_DEBUG_INFO_BTF=y")
-        found = int(LIB.btf__find_by_name_kind(self._btf, function.encode(), FUNCTION))
+        kind = TYPEDEF if function.startswith("btf_trace_") else FUNCTION
+        found = int(LIB.btf__find_by_name_kind(self._btf, function.encode(), kind))
         if found < 0:
             raise HostError(f"this kernel has no function {function}")
         return found
