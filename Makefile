@@ -34,13 +34,13 @@ format: $(STAMP) ## format Python and C
 	clang-format -i bpf/*.c bpf/include/*.h
 
 bench: $(STAMP) ## measure this machine; writes benchmarks/RESULTS.md
-	@$(PYTHON) -m benchmarks.run
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.run
 
-kernels: $(STAMP) ## try the sensor on other kernels under QEMU (slow; not part of `make test`)
-	@tests/vm/matrix.sh
+kernels: $(STAMP) ## try the sensor on other kernels under QEMU (slow; not part of `make test`; KERNELS="6.12": only these)
+	@PYTHONPATH=tests $(PYTHON) -m vm.matrix $(KERNELS)
 
 proto: $(STAMP) ## regenerate the Python code of proto/
-	@proto/generate.sh
+	@$(PYTHON) proto/generate.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -80,6 +80,7 @@ def _facts(found: Examination) -> Iterator[tuple[str, str]]:
         yield feature.replace("_", " "), why or "yes"
     modules = kernel.security_modules
     yield "security modules", "cannot be told" if modules is None else ", ".join(modules) or "no bpf among them"
+    yield "preemption", kernel.preemption or "cannot be told: debugfs is not mounted"
     yield "lockdown", kernel.lockdown or "cannot be told: securityfs is not mounted or not readable"
     yield "capabilities", "missing " + ", ".join(lacking) if (lacking := kernel.missing_capabilities()) else "enough"
     yield "memory lock", "unlimited" if kernel.memlock < 0 else f"{kernel.memlock} bytes"

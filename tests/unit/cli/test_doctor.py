@@ -28,6 +28,7 @@ KERNEL = Report(
     security_modules=("yama", "bpf"),
     libbpf="1.1",
     memlock=-1,
+    preemption="voluntary",
     features=dict.fromkeys(("ring_buffer", *TRIED), ""),
 )
 FOUND = Examination(
