@@ -7,12 +7,15 @@ explicit sentence on standard error. Why no CLI here: the agent process stays le
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -31,15 +34,21 @@ from driftline.probe.layout import ABI
 from driftline.probe.preflight import choose, examine_providers
 from driftline.probe.sensor import Sensor
 from driftline.report.sink import Sink
+from driftline.scheduling import prefer_short_slices
 from driftline.settings import Settings, from_json
 from driftline.verdict.worker import Worker
 
 NS = 1_000_000_000
 TICK_SECONDS = 0.25  # how late a window may end; an idle agent wakes four times a second
-SAVE_SECONDS = 15.0  # learning lost by a kill -9, at most; 20 000 behaviours take 0.6 s to write
+COMPLAIN_SECONDS = 5.0
 PAUSE_SECONDS = 0.001  # least time between two reads of busy rings: batches instead of one wake-up per record
+QUICK_READS = 4  # without that pause, after a quiet moment: a lone exec and what surrounds it are told at once
+GC_YOUNG = 10_000  # objects between two looks for garbage: events leave none behind, and each look is a pause
 ORPHAN_SECONDS = 120.0  # after the start: every container still running has shown itself by then
-STOP_SECONDS = 3.0  # for the sink to deliver what is left; the whole stop stays under 5 s
+STOP_SECONDS = 4.5  # for the whole stop; the sink gets what the threads leave of it to deliver the rest
+DELIVER_SECONDS = (0.5, 3.0)  # least and most for the sink
+STOP_READS = 4  # of the rings, 8192 records each: what is in them at the end, not what goes on arriving
+MAX_COMPLAINTS = 256  # sentences remembered so as not to repeat them
 
 
 def say(sentence: str) -> None:
@@ -73,6 +82,7 @@ class Agent:
 
     def _start(self) -> None:
         settings = self._settings
+        prefer_short_slices()
         self._hierarchy = find()
         state = self._state_directory()
         provider, reason = choose(examine_providers(), settings.open_provider)
@@ -106,6 +116,9 @@ class Agent:
         self._armed_at = time.time()
         say(f"armed in {time.monotonic() - self._started:.2f} s, opens by {provider} ({reason})")
         self._complain()
+        gc.collect()
+        gc.freeze()  # what was imported stays for ever: looking through it again would pause the loop by 20 ms
+        gc.set_threshold(GC_YOUNG)
 
     def _appear_late(self, cgroup: int, path: str) -> None:
         if self.pipeline.appear(cgroup, cgroup, path, 0, attached_late=True):
@@ -140,15 +153,16 @@ class Agent:
         poller = select.epoll()
         for descriptor in (*self._sensor.epoll_fds, self._wake_fd):
             poller.register(descriptor, select.EPOLLIN)
-        due = {"tick": 0.0, "save": 0.0, "beat": 0.0, "orphans": time.monotonic() + ORPHAN_SECONDS}
-        last_read = 0.0
+        due = {"tick": 0.0, "complain": 0.0, "beat": 0.0, "orphans": time.monotonic() + ORPHAN_SECONDS}
+        last_read, quick = 0.0, 0
         while not self._stopping:
             ready = poller.poll(TICK_SECONDS)
             if any(descriptor == self._wake_fd for descriptor, _events in ready):
                 os.eventfd_read(self._wake_fd)
             now = time.monotonic()
-            if now - last_read < PAUSE_SECONDS:
-                time.sleep(PAUSE_SECONDS - (now - last_read))
+            quick = quick + 1 if now - last_read < PAUSE_SECONDS else 0
+            if quick > QUICK_READS:
+                time.sleep(max(0.0, last_read + PAUSE_SECONDS - now))
             records = self._sensor.read()
             if records:
                 self.pipeline.feed(records)
@@ -165,9 +179,9 @@ class Agent:
             due["tick"] = now + TICK_SECONDS
             self.pipeline.tick(time.monotonic_ns())
             self._account()
-        if now >= due["save"]:
-            due["save"] = now + SAVE_SECONDS
-            self._shelf.save()
+            self._shelf.save_next(time.monotonic_ns())
+        if now >= due["complain"]:
+            due["complain"] = now + COMPLAIN_SECONDS
             self._complain()
         if now >= due["orphans"]:
             due["orphans"] = float("inf")
@@ -177,15 +191,19 @@ class Agent:
             self._beat()
 
     def _account(self) -> None:
-        """Losses in the kernel since the last call; what the token buckets held back is counted per container."""
-        counts = only_losses(self._sensor.counters())
+        """Losses in the kernel and at the sink since the last call; what the token buckets held back is counted per
+        container by the pipeline."""
+        counts = only_losses(self._sensor.counters()) | self._sink_losses()
         fresh = []
         for (hook, cause), count in counts.items():
             if cause != "bucket_empty" and count > self._told.get((hook, cause), 0):
                 fresh.append(Loss(hook, cause, count - self._told.get((hook, cause), 0)))
         self._told = counts
-        self.pipeline.account(fresh)
+        self.pipeline.account([*fresh, *self._hierarchy.losses()])
         self.pipeline.tell_losses(time.monotonic_ns())
+
+    def _sink_losses(self) -> dict[tuple[str, str], int]:
+        return {(loss.hook, loss.cause): loss.count for loss in self._sink.losses()}
 
     def _beat(self) -> None:
         losses = [Loss(hook, cause, count) for (hook, cause), count in self.pipeline.lost.items()]
@@ -193,14 +211,9 @@ class Agent:
         self._write_status()
 
     def _counters(self) -> dict[str, int]:
-        figures = self.pipeline.figures
         found = {f"kernel.{hook}.{name}": count for (hook, name), count in self._sensor.counters().items()}
-        found |= {"pipeline.records": figures.records, "pipeline.deviations": figures.deviations}
         failures, _last = self._resolver.engine_failures
-        return found | {
-            "identify.engine_failures": failures,
-            "verdict.folds_ended_early": self.pipeline.folds_ended_early,
-        }
+        return found | self.pipeline.counters() | {"identify.engine_failures": failures}
 
     def _write_status(self) -> None:
         """For `driftline doctor`: what this agent counts."""
@@ -225,7 +238,7 @@ class Agent:
         """Each trouble with the disk once, not every five seconds."""
         for error in self._shelf.errors:
             sentence = str(error)
-            if sentence not in self._complaints:
+            if sentence not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
                 self._complaints.add(sentence)
                 say(sentence)
         self._shelf.errors.clear()
@@ -239,29 +252,82 @@ class Agent:
     # --- stop --------------------------------------------------------------------------------------------------------
 
     def _stop(self) -> None:
-        """Take what the rings still hold, then give everything back."""
-        self.pipeline.feed(self._sensor.read())
-        self._account()
-        self._sensor.close()
-        self._late.stop()
-        self._resolver.stop()
-        self._worker.stop()
-        self.pipeline.collect()
-        self.pipeline.finish()
-        self._sink.stop(STOP_SECONDS)
+        """Take what the rings still hold, then give everything back. A step that fails keeps no other from its turn."""
+        deadline = time.monotonic() + STOP_SECONDS
+        steps = (
+            self._read_rest,
+            self._sensor.close,
+            self.pipeline.detach,
+            self._stop_threads,
+            self._judge_rest,
+            self.pipeline.finish,
+        )
+        for step in steps:
+            attempt(step)
+        least, most = DELIVER_SECONDS
+        self._sink.stop(min(most, max(least, deadline - time.monotonic())))
         self._complain()
-        lost = sum(self.pipeline.lost.values())
+        after = sum(count - self._told.get(cause, 0) for cause, count in self._sink_losses().items())
+        lost = sum(self.pipeline.lost.values()) + after
         say(f"stopped: {self.pipeline.figures.deviations} deviations told, {lost} losses counted")
+
+    def _read_rest(self) -> None:
+        for _ in range(STOP_READS):
+            records = self._sensor.read()
+            if not records:
+                break
+            self.pipeline.feed(records)
+        self._account()
+
+    def _stop_threads(self) -> None:
+        """All at once: each may have to wait for an engine or a file system that does not answer."""
+        stops = [threading.Thread(target=part.stop) for part in (self._late, self._resolver, self._worker)]
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
+
+    def _judge_rest(self) -> None:
+        """What the threads finished, and what nobody will name any more."""
+        for snapshot in self._late.take():
+            self.pipeline.take_snapshot(snapshot)
+        self.pipeline.collect()
+        self.pipeline.release_all()
+        self.pipeline.account([])
+        self.pipeline.tell_losses(time.monotonic_ns())
+
+
+def attempt(step: Callable[[], object]) -> None:
+    """Do ``step``; say why it failed, for the agent is stopping and there is nobody else to tell."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - the steps after it must be done
+        say(f"while stopping: {type(error).__name__}: {error}")
 
 
 def make_sink(settings: Settings, provider: str) -> Sink:
     """Where deviations go: the collector, or standard output."""
     if settings.collector:
+        from driftline.report.spool import SpoolOptions
         from driftline.report.stream import AgentIdentity, StreamSink
+        from driftline.wire.credentials import SHOUT, Credentials
+        from driftline.wire.credentials_files import TlsPaths
 
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         identity = AgentIdentity(settings.node, ABI, boot, hook_providers={"open": provider})
-        return StreamSink(settings.collector, identity, settings.report_queue)
+        paths = TlsPaths(settings.tls_ca, settings.tls_cert, settings.tls_key)
+        credentials = Credentials(paths, insecure_plaintext=settings.insecure_plaintext)
+        spool = SpoolOptions(
+            Path(settings.state_dir) / "spool",
+            settings.spool_bytes,
+            settings.spool_days,
+            settings.spool_fsync,
+            settings.spool_fsync_ms,
+        )
+        sink = StreamSink(settings.collector, identity, settings.report_queue, credentials, spool)
+        if sink.plaintext_abroad:
+            say(SHOUT.format(settings.collector))
+        return sink
     from driftline.report.jsonlines import JsonLinesSink
 
     return JsonLinesSink(sys.stdout, settings.report_queue)

@@ -13,12 +13,14 @@ from types import TracebackType
 
 from driftline.decode.cgroup import decode_cgroup
 from driftline.decode.header import unpack_header
+from driftline.identify.arrivals import Arrivals
 from driftline.identify.cgroups import Role, parse
 from driftline.identify.engines.installed import installed_engines
 from driftline.identify.hierarchy import Hierarchy, find
-from driftline.identify.resolver import Resolver
+from driftline.identify.resolver import Resolver, subject_from_path
 from driftline.identify.subjects import Subjects
-from driftline.nouns import CgroupChange, Subject
+from driftline.nouns import CgroupChange, Loss, Subject
+from driftline.probe.counters import losses as only_losses
 from driftline.probe.preflight import choose, examine_providers
 from driftline.probe.sensor import Sensor
 from driftline.settings import Settings
@@ -49,6 +51,8 @@ class Live:
     def __init__(self, settings: Settings, wake: Callable[[], None] = lambda: None) -> None:
         self._settings = settings
         self.subjects = Subjects()
+        self._arrivals = Arrivals(settings.watched_roots)
+        self._found: list[Subject] = []
         self._hierarchy = find()
         self._resolver = Resolver(installed_engines(settings), settings.identify_seconds, settings.watched_roots, wake)
         self.provider, self.reason = choose(examine_providers(), settings.open_provider)
@@ -70,24 +74,45 @@ class Live:
         self._appear(cgroup, cgroup, path, True)
 
     def _appear(self, cgroup: int, subject: int, path: str, late: bool) -> None:
-        if self.subjects.appear(cgroup, subject) and cgroup == subject:
-            self.subjects.identify(Subject(cgroup, path))
-            self._resolver.request(cgroup, path, 0 if late else time.monotonic_ns(), late)
+        owner, role = self._arrivals.place(cgroup, subject, path)
+        if not self.subjects.appear(cgroup, owner):
+            return
+        if role is Role.MONITOR:
+            self.sensor.untrace(cgroup)
+            return
+        self.sensor.trace(cgroup, owner, role is Role.TREE)
+        if role is Role.CONTAINER:
+            started = 0 if late else time.monotonic_ns()
+            self._name(subject_from_path(cgroup, path, self._settings.watched_roots, started, late))
+            self._resolver.request(cgroup, path, started, late)
+
+    def _name(self, subject: Subject) -> None:
+        self.subjects.identify(subject)
+        self._found.append(subject)
 
     def batches(self, until: Callable[[], bool]) -> Iterator[tuple[list[bytes], list[Subject]]]:
-        """Records, and containers named since the last batch."""
+        """Records, and containers named since the last batch: first as their path tells, then as their engine does."""
         for records in follow(self.sensor.epoll_fds, self.sensor.read, until):
             for record in records:
                 if record[2] in CGROUP_KINDS:
                     self._take_cgroup(record)
-            named = self._resolver.take()
-            for subject in named:
-                self.subjects.identify(subject)
+            for subject in self._resolver.take():
+                self._name(subject)
+            named, self._found = self._found, []
             yield records, named
+            for cgroup in self.subjects.bury():
+                self._arrivals.gone(cgroup)
+                self.sensor.forget(cgroup)
+
+    def losses(self) -> list[Loss]:
+        """What the kernel side lost since the start."""
+        return [Loss(hook, cause, count) for (hook, cause), count in only_losses(self.sensor.counters()).items()]
 
     def _take_cgroup(self, record: bytes) -> None:
         event = decode_cgroup(record, unpack_header(record))
         if event.change is CgroupChange.CREATED:
             self._appear(event.cgroup, event.subject, event.path, False)
-        else:
-            self.subjects.vanish(event.cgroup)
+            return
+        self.subjects.vanish(event.cgroup)
+        self._resolver.gone(event.cgroup)
+        self.sensor.untrace(event.cgroup)  # `_appear` put it back if it was gone already

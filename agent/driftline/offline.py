@@ -1,57 +1,67 @@
 """The pipeline over a capture: no kernel, no engines, no root.
 
 In: a capture, a shelf of baselines. Out: deviations in a list. Why the same pipeline: what is checked in a build is
-what runs on the node. Next: ``learn`` and ``check``.
+what runs on the node. All time is the capture's own, so the same capture always gives the same result. Next: ``learn``
+and ``check``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from driftline.baseline.shelf import Shelf
-from driftline.nouns import Deviation, Loss
+from driftline.errors import RecordError
+from driftline.nouns import Deviation, Loss, Subject
 from driftline.pipeline import Pipeline
+from driftline.ports import NoEvidence, NoKernel
 from driftline.settings import Settings
-from driftline.source import CaptureNamer, is_subject, kernel_time, read_subject, replay
-from driftline.verdict.worker import CompareTask, HashTask, Task
+from driftline.source import Notes, kernel_time, read_notes, replay
+
+TICK_NS = 250_000_000
+SLICE = 512  # records fed at once
 
 
-class NoKernel:
-    """Nothing to write back to."""
+class NotedNames:
+    """Names containers from the capture's own notes; whom they do not name stays unnamed."""
 
-    def know_file(self, key: bytes, value: bytes) -> None: ...
-    def know_exec(self, key: bytes, value: bytes) -> None: ...
-    def know_connect(self, key: bytes) -> None: ...
-    def trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> bool:
-        """Everything fits."""
-        return True
+    def __init__(self, notes: Notes) -> None:
+        self._known = notes.subjects
+        self._found: list[Subject] = []
 
-    def untrace(self, cgroup: int) -> None: ...
-    def set_epoch(self, cgroups: Iterable[int], subject: int, epoch: int) -> None: ...
-    def relabel(self, pid: int, exec_id: int, flags: int) -> None: ...
+    def request(self, cgroup: int, path: str, started_ns: int, attached_late: bool) -> None:
+        """Find the note."""
+        if cgroup in self._known:
+            self._found.append(self._known[cgroup])
 
-    def held_back(self, subject: int) -> int:
-        """Nothing is held back."""
-        return 0
+    def gone(self, cgroup: int) -> None:
+        """Nothing to do."""
 
-    def forget(self, subject: int) -> None: ...
-
-
-class NoEvidence:
-    """The files of a capture's containers are not here: no digests, no comparisons."""
-
-    def put(self, task: HashTask | CompareTask) -> bool:
-        """Not possible."""
-        return False
-
-    def take(self) -> list[Task]:
-        """None."""
-        return []
+    def take(self) -> list[Subject]:
+        """Subjects found since the last call."""
+        found, self._found = self._found, []
+        return found
 
     def losses(self) -> list[Loss]:
         """None."""
         return []
+
+
+class CaptureClock:
+    """Time as the records tell it."""
+
+    def __init__(self, wall_offset_ns: int) -> None:
+        self._offset = wall_offset_ns
+        self.now = 0
+
+    def now_ns(self) -> int:
+        """Kernel time of the latest record so far."""
+        return self.now
+
+    def wall_offset_ns(self) -> int:
+        """As noted in the capture."""
+        return self._offset
 
 
 class Collected:
@@ -74,35 +84,58 @@ class Collected:
 
 
 def run(path: Path, settings: Settings, shelf: Shelf) -> list[Deviation]:
-    """Feed a capture through the pipeline; time passes as its records say. Raises RecordError."""
-    sink, namer = Collected(), CaptureNamer()
+    """Feed a capture through the pipeline. Raises RecordError, also for a single record that is none."""
+    notes = read_notes(path)
+    sink, clock = Collected(), CaptureClock(notes.wall_offset_ns)
     pipeline = Pipeline(
         settings,
         NoKernel(),
-        namer,
+        NotedNames(notes),
         shelf,
         sink,
         NoEvidence(),
         lambda _shelved: None,
-        lambda _cgroup: None,
+        lambda cgroup: notes.subjects[cgroup].cgroup_path if cgroup in notes.subjects else None,
         lambda _pid: frozenset(),
+        clock,
     )
-    now = 0
-    batches = list(replay(path))
-    for batch in batches:  # names first: they were found after the first events they explain
-        for record in filter(is_subject, batch):
-            subject = read_subject(record)
-            namer.add(subject)
-            pipeline.appear(subject.cgroup, subject.cgroup, subject.cgroup_path, 0, subject.attached_late)
-    pipeline.collect()
-    for batch in batches:
-        records = [record for record in batch if not is_subject(record)]
-        for record in records:
-            now = max(now, kernel_time(record))
-        pipeline.feed(records)
-        pipeline.tick(now)
-        pipeline.account([])
-        pipeline.tell_losses(now)
+    for subject in notes.subjects.values():
+        if subject.attached_late:  # no record tells of its birth
+            pipeline.appear(subject.cgroup, subject.cgroup, subject.cgroup_path, 0, attached_late=True)
+    _feed(path, pipeline, clock)
     pipeline.release_all()
+    pipeline.account(notes.losses)  # now, when it is known whose baselines they spoil
+    pipeline.tell_losses(clock.now)
     pipeline.finish()
     return list(sink.deviations.values())
+
+
+def _feed(path: Path, pipeline: Pipeline, clock: CaptureClock) -> None:
+    for records in _slices(path):
+        clock.now = max(clock.now, *map(kernel_time, records))
+        pipeline.collect()
+        pipeline.feed(records)
+        if pipeline.figures.malformed:
+            raise RecordError(f"{path} holds records that are none of this version's", "record it again")
+        pipeline.collect()
+        pipeline.tick(clock.now)
+        pipeline.account([])
+        pipeline.tell_losses(clock.now)
+
+
+def _slices(path: Path) -> Iterator[list[bytes]]:
+    """Records of at most TICK_NS together: time passes as often as it does in the agent."""
+    together: list[bytes] = []
+    end = 0
+    for record in chain.from_iterable(replay(path)):
+        if together and kernel_time(record) >= end:
+            yield together
+            together = []
+        if not together:
+            end = kernel_time(record) + TICK_NS
+        together.append(record)
+        if len(together) == SLICE:
+            yield together
+            together = []
+    if together:
+        yield together

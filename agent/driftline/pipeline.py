@@ -7,23 +7,19 @@ files, collector) has its own thread and hands results over. Next: ``lifecycle``
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from driftline.baseline.behaviour import behaviour_of
 from driftline.baseline.shelf import Shelf, Shelved
 from driftline.decode.record import decode
-from driftline.errors import DriftlineError, RecordError
+from driftline.errors import RecordError
 from driftline.identify.addresses import own_addresses
-from driftline.identify.arrivals import Arrivals
-from driftline.identify.cgroups import Role
 from driftline.identify.lineage import Lineage
-from driftline.identify.resolver import subject_from_path
 from driftline.identify.snapshot import Snapshot
-from driftline.identify.subjects import Subjects
 from driftline.identify.waiting import WaitingRoom
 from driftline.nouns import (
-    CgroupChange,
     CgroupEvent,
     ConnectEvent,
     Deviation,
@@ -36,9 +32,10 @@ from driftline.nouns import (
 )
 from driftline.ports import Clock, Evidence, Kernel, LiveClock, Namer, NoKernel
 from driftline.report.sink import Sink
+from driftline.roster import Roster
 from driftline.settings import Settings
 from driftline.verdict.evidence import Context, deviation_of
-from driftline.verdict.folding import Folder
+from driftline.verdict.folding import Folder, brief_key
 from driftline.verdict.gap import Gaps
 from driftline.verdict.judge import judge, judge_compared
 from driftline.verdict.outcome import Verdict
@@ -46,26 +43,13 @@ from driftline.verdict.taint import Taint
 from driftline.verdict.uuid7 import Uuid7
 from driftline.verdict.worker import CompareTask, HashTask
 
+_log = logging.getLogger(__name__)
+
 NS = 1_000_000_000
-UNSEEN = frozenset(
-    {
-        *("ring_full", "bucket_empty", "read_fault", "scratch", "recursion", "cgroups_full"),
-        *("waiting_full", "malformed", "named_late"),
-    }
-)
+UNSEEN = frozenset({"ring_full", "bucket_empty", "read_fault", "scratch", "recursion", "cgroups_full"})
+UNSEEN |= {"waiting_full", "malformed", "failed", "named_late"}
 """Causes by which an event was not seen at all: a baseline learned meanwhile is not complete."""
 ENTERED, IS_INIT = int(RecordFlag.ENTERED), int(RecordFlag.IS_INIT)
-
-
-@dataclass(slots=True)
-class Container:
-    """What the pipeline keeps of a living container."""
-
-    cgroups: set[int]
-    init: int = 0  # pid
-    epoch: int = 0
-    held_back: int = 0  # already told
-    own: frozenset[str] = frozenset()  # its addresses, read at its first connect
 
 
 @dataclass(slots=True)
@@ -75,7 +59,6 @@ class Figures:
     records: int = 0
     malformed: int = 0
     deviations: int = 0
-    by_kind: dict[str, int] = field(default_factory=dict)  # one entry for each of nouns.Kind at most
 
 
 class Pipeline:
@@ -97,15 +80,14 @@ class Pipeline:
         self._settings = settings
         self._clock = clock or LiveClock()
         self._kernel, self._namer, self._shelf, self._sink, self._worker = kernel, namer, shelf, sink, worker
-        self._listener, self._path_of, self._addresses = listener, path_of, addresses
-        self.subjects, self.lineage, self._waiting = Subjects(self._clock.now_ns), Lineage(), WaitingRoom()
+        self._listener, self._addresses = listener, addresses
+        self._roster = Roster(settings.watched_roots, kernel, namer, path_of, self._clock)
+        self.subjects, self.lineage, self._waiting = self._roster.subjects, Lineage(), WaitingRoom()
         self._ids = Uuid7()
         self._taint = Taint()
         self._folder = Folder(int(settings.fold_seconds * NS))
+        self._digested: list[HashTask] = []  # since the last tick: what one thread reads in a quarter of a second
         self._gaps = Gaps(settings.node, self._ids)
-        self._containers: dict[int, Container] = {}
-        self._arrivals = Arrivals(settings.watched_roots)
-        self._monitors: set[int] = set()
         self._wall_offset = self._clock.wall_offset_ns()
         self.figures = Figures()
         self.lost: dict[tuple[str, str], int] = {}
@@ -117,22 +99,20 @@ class Pipeline:
         self.figures.records += len(records)
         for record in records:
             try:
-                event = decode(record)
+                self.take(decode(record))
             except RecordError:
                 self.figures.malformed += 1
                 self._lose([Loss("decode", "malformed", 1)])
-                continue
-            self.take(event)
+            except Exception:  # noqa: BLE001 - see _failed
+                self._failed()
 
     def take(self, event: Event | CgroupEvent) -> None:
         """Take one event: hold it until its container has a name, or judge it."""
         if isinstance(event, CgroupEvent):
-            self._take_cgroup(event)
+            self._roster.take(event)
             return
-        subject = self.subjects.get(event.cgroup)
-        if subject is None and self._is_strange(event.cgroup):
-            subject = self._stranger(event.cgroup)
-        if subject is None and event.cgroup in self._monitors:
+        subject = self._roster.find(event.cgroup)
+        if subject is None and self._roster.is_monitor(event.cgroup):
             return
         if isinstance(event, ExecEvent):
             self._take_exec(event)
@@ -141,89 +121,17 @@ class Pipeline:
         else:
             self._judge(event, subject)
 
-    def _is_strange(self, cgroup: int) -> bool:
-        return self.subjects.container(cgroup) is None
-
-    def _stranger(self, cgroup: int) -> Subject | None:
-        """An event of a cgroup whose birth we missed (its record was lost): have it named if it still exists."""
-        try:
-            path = self._path_of(cgroup)
-        except (DriftlineError, OSError):
-            path = None  # the kernel will not say: told without a name, not at all would be worse
-        if path is not None:
-            self.appear(cgroup, cgroup, path, 0, attached_late=True)
-            return self.subjects.get(cgroup)
-        self.subjects.appear(cgroup, cgroup)
-        self.subjects.vanish(cgroup)
-        subject = self._nameless(cgroup)
-        return subject if self.subjects.identify(subject) else None
-
-    def _nameless(self, cgroup: int) -> Subject:
-        """A container as far as its path tells; each has a baseline of its own."""
-        path = self._arrivals.path(cgroup)
-        if path:
-            return subject_from_path(cgroup, path, self._settings.watched_roots, 0, True)
-        return Subject(cgroup, f"cgroup:{cgroup}", attached_late=True)
-
     def _take_exec(self, event: ExecEvent) -> None:
         by = self.lineage.image(event.by_exec_id)
         if by is not None:
             event.by_path = by.path
         self.lineage.record(event)
         if event.flags & IS_INIT:
-            self._container(event.cgroup).init = event.process.pid
-
-    def _container(self, cgroup: int) -> Container:
-        """What is kept of a container; of one that is not registered nothing is, for nobody would bury it."""
-        found = self._containers.get(cgroup)
-        if found is None:
-            found = Container({cgroup})
-            if self.subjects.container(cgroup) is not None:
-                self._containers[cgroup] = found
-        return found
-
-    def _take_cgroup(self, event: CgroupEvent) -> None:
-        if event.change is CgroupChange.REMOVED:
-            self._vanish(event.cgroup)
-            return
-        self.appear(event.cgroup, event.subject, event.path, event.kernel_ns, attached_late=False)
-
-    def _vanish(self, cgroup: int) -> None:
-        owner = self.subjects.container(cgroup)
-        self.subjects.vanish(cgroup)
-        self._namer.gone(cgroup)
-        self._kernel.untrace(cgroup)  # `appear` put it back if it was gone already when we read of its birth
-        if owner != cgroup and owner in self._containers:
-            self._containers[owner].cgroups.discard(cgroup)
+            self._roster.container(event.cgroup).init = event.process.pid
 
     def appear(self, cgroup: int, subject: int, path: str, kernel_ns: int, attached_late: bool) -> bool:
-        """A watched cgroup is there; return whether it is a container of its own.
-
-        Directories of containers and the engines' monitors are none, nested cgroups belong to theirs.
-        """
-        owner, role = self._arrivals.place(cgroup, subject, path)
-        if not self.subjects.appear(cgroup, owner):
-            self._arrivals.gone(cgroup)
-            return False
-        if role is Role.MONITOR:
-            self._monitors.add(cgroup)
-            self._kernel.untrace(cgroup)  # the engine's own process beside the container
-        elif owner != cgroup:
-            container = self._container(owner)
-            container.cgroups.add(cgroup)
-            self._trace(cgroup, owner, False, container.epoch)
-        elif role is Role.TREE:
-            self._trace(cgroup, cgroup, True)
-            self.subjects.identify(Subject(cgroup, path))
-        else:
-            self._trace(cgroup, cgroup, False, self._container(cgroup).epoch)
-            self._namer.request(cgroup, path, kernel_ns, attached_late)
-            return True
-        return False
-
-    def _trace(self, cgroup: int, subject: int, tree: bool, epoch: int = 0) -> None:
-        if not self._kernel.trace(cgroup, subject, tree, epoch):
-            self._lose([Loss("cgroup", "cgroups_full", 1)])
+        """A watched cgroup is there; return whether it is a container of its own. See ``Roster.appear``."""
+        return self._roster.appear(cgroup, subject, path, kernel_ns, attached_late)
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Take what a container was doing before the agent came."""
@@ -241,7 +149,7 @@ class Pipeline:
             self._take_name(subject)
         for task in self._worker.take():
             if isinstance(task, HashTask):
-                self._take_digest(task)
+                self._digested.append(task)
             else:
                 self._take_comparison(task)
 
@@ -252,14 +160,26 @@ class Pipeline:
         if before is not None and before.baseline_key != subject.baseline_key:
             self._rename(before, subject)
         self._shelf.of(subject)  # a quiet container has a baseline too
-        for event in self._waiting.release(subject.cgroup):
-            self._judge(event, subject)
+        self._release(subject.cgroup, subject)
+
+    def _release(self, cgroup: int, subject: Subject) -> None:
+        for event in self._waiting.release(cgroup):
+            try:
+                self._judge(event, subject)
+            except Exception:  # noqa: BLE001 - see _failed
+                self._failed()
+
+    def _failed(self) -> None:
+        """A bug of ours: one odd event must not blind the node, nor pass in silence. The first is logged whole."""
+        if ("pipeline", "failed") not in self.lost:
+            _log.exception("an event could not be judged and counts as lost: please report this")
+        self._lose([Loss("pipeline", "failed", 1)])
 
     def _rename(self, before: Subject, subject: Subject) -> None:
         """Its engine answered after the events had to go on: what the kernel knows of it holds for no baseline now."""
         unjudged = self._shelf.move(before, subject)
         self._lose([Loss("identify", "named_late", unjudged, subject.cgroup)] if unjudged else [])
-        self._bump_epoch(subject.cgroup)
+        self._roster.bump_epoch(subject.cgroup)
 
     # --- verdicts ----------------------------------------------------------------------------------------------------
 
@@ -268,7 +188,7 @@ class Pipeline:
         own = self._own(event) if isinstance(event, ConnectEvent) else frozenset()
         verdict = judge(event, subject, shelved.matcher, shelved.learning is not None, own)
         if verdict.compare and isinstance(event, ExecEvent | LoadEvent):
-            task = CompareTask(event, subject, self._container(event.cgroup).init)
+            task = CompareTask(event, subject, self._roster.container(event.cgroup).init)
             if self._worker.put(task):
                 return
             verdict = judge_compared(event, subject, shelved.matcher, shelved.learning is not None, None)
@@ -298,7 +218,7 @@ class Pipeline:
             self._kernel.know_file(event.cache_key, event.cache_value)
 
     def _own(self, event: ConnectEvent) -> frozenset[str]:
-        container = self._container(event.cgroup)
+        container = self._roster.container(event.cgroup)
         if not container.own:  # nothing was readable: the process ended before we looked
             container.own = self._addresses(event.process.pid) or self._addresses(container.init)
         return container.own
@@ -312,13 +232,17 @@ class Pipeline:
     # --- telling -----------------------------------------------------------------------------------------------------
 
     def _tell(self, event: Event, subject: Subject, shelved: Shelved, verdict: Verdict) -> None:
+        wall_ns = event.kernel_ns + self._wall_offset
+        brief = brief_key(event, verdict, subject, (shelved.version, shelved.learning is not None, shelved.reasons))
+        if brief is not None and self._folder.repeat(brief, event.kernel_ns, wall_ns):
+            return
         is_exec = isinstance(event, ExecEvent)
         exec_id = event.by_exec_id if isinstance(event, ExecEvent) else event.process.exec_id
         image = self.lineage.image(exec_id)
         above = self.lineage.ancestors(exec_id)
         context = Context(
             node=self._settings.node,
-            wall_ns=event.kernel_ns + self._wall_offset,
+            wall_ns=wall_ns,
             subject=subject,
             baseline=shelved.version,
             learning=shelved.learning is not None,
@@ -326,24 +250,26 @@ class Pipeline:
             image=None if is_exec else image,
             ancestors=(image, *above) if is_exec and image else above,
         )
-        deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids))
+        deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids), brief)
         if deviation is None:
             return
         self._submit(deviation)
         if is_exec:
             # At once, and again with the digest: a responder should not wait for a disk
-            self._worker.put(HashTask(deviation, self._container(event.cgroup).init))
+            self._worker.put(HashTask(deviation, self._roster.container(event.cgroup).init))
 
     def _submit(self, deviation: Deviation) -> None:
         self.figures.deviations += 1
-        kind = deviation.kind.value
-        self.figures.by_kind[kind] = self.figures.by_kind.get(kind, 0) + 1
         self._sink.submit(deviation)
 
-    def _take_digest(self, task: HashTask) -> None:
-        told = replace(task.deviation, sha256=task.sha256, sha256_note=task.note)
-        self._folder.amend(task.deviation, told)
-        self._sink.submit(told)
+    def _tell_digests(self) -> None:
+        """Tell again, with the digest, what was told at once. Not the moment it is known: the first telling is on its
+        way then, and the second would hold it up in every process it passes."""
+        for task in self._digested:
+            told = replace(task.deviation, sha256=task.sha256, sha256_note=task.note)
+            self._folder.amend(task.deviation, told)
+            self._sink.submit(told)
+        self._digested.clear()
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -353,13 +279,15 @@ class Pipeline:
         for shelved in self._shelf.advance(now_ns):
             self._new_epoch(shelved)
             self._listener(shelved)
+        self._tell_digests()
         for update in self._folder.expire(now_ns):
             self._sink.submit(update)
         limit = int((self._settings.identify_seconds + 1) * NS)  # the namer itself gives up a second earlier
         for cgroup in self._waiting.overdue(now_ns, limit):
             self._unnamed(cgroup)
-        for cgroup in self.subjects.bury():
-            self._bury(cgroup)
+        for cgroup in self._roster.bury():
+            self._shelf.gone(cgroup)
+            self.lineage.forget(cgroup)
 
     def release_all(self) -> None:
         """Nobody will name anybody any more: judge what waits."""
@@ -368,42 +296,21 @@ class Pipeline:
 
     def _unnamed(self, cgroup: int) -> None:
         """Events of a cgroup nobody named, perhaps because the record of its birth was lost: told all the same."""
-        subject = self.subjects.get(cgroup) or self._nameless(cgroup)
+        subject = self.subjects.get(cgroup) or self._roster.nameless(cgroup)
         self.subjects.appear(cgroup, cgroup)
         self.subjects.identify(subject)
-        for event in self._waiting.release(cgroup):
-            self._judge(event, subject)
-
-    def _bury(self, cgroup: int) -> None:
-        self._shelf.gone(cgroup)
-        self.lineage.forget(cgroup)
-        self._containers.pop(cgroup, None)
-        self._monitors.discard(cgroup)
-        self._arrivals.gone(cgroup)
-        self._kernel.forget(cgroup)
+        self._release(cgroup, subject)
 
     def _new_epoch(self, shelved: Shelved) -> None:
         for subject in shelved.containers:
-            self._bump_epoch(subject)
-
-    def _bump_epoch(self, cgroup: int) -> None:
-        """Empty the container's part of the kernel's verdict cache."""
-        container = self._container(cgroup)
-        container.epoch += 1
-        self._kernel.set_epoch(container.cgroups, cgroup, container.epoch)
+            self._roster.bump_epoch(subject)
 
     # --- losses ------------------------------------------------------------------------------------------------------
 
     def account(self, kernel_losses: list[Loss]) -> None:
         """Count what was lost since the last call: in the kernel, and in every stage."""
-        held = []
-        for cgroup, container in self._containers.items():
-            total = self._kernel.held_back(cgroup)
-            if total > container.held_back:
-                held.append(Loss("kernel", "bucket_empty", total - container.held_back, cgroup))
-                container.held_back = total
-        stages = (self._waiting, self.subjects, self.lineage, self._namer, self._worker, self._shelf)
-        self._lose([*kernel_losses, *held, *(loss for stage in stages for loss in stage.losses())])
+        stages = (self._roster, self._waiting, self.lineage, self._namer, self._worker, self._shelf)
+        self._lose([*kernel_losses, *(loss for stage in stages for loss in stage.losses())])
 
     def _lose(self, losses: list[Loss]) -> None:
         for loss in losses:
@@ -433,9 +340,11 @@ class Pipeline:
     def detach(self) -> None:
         """The sensor is closed: nothing can be written back any more. What is still held can be judged."""
         self._kernel = NoKernel()
+        self._roster.detach()
 
     def finish(self) -> None:
         """The end: whatever is still held goes out."""
+        self._tell_digests()
         for update in self._folder.drain():
             self._sink.submit(update)
         self._shelf.save()

@@ -1,7 +1,9 @@
 """Where records come from: the running kernel, or a capture.
 
-In: settings, or a file. Out: a ``Source``: batches of records until told to stop. Why: events, capture, learn and check
-do the same with both. Next: the commands, through ``pipeline`` or alone.
+In: a file, or descriptors to wait on. Out: batches of kernel records, and what the maker of a capture noted beside
+them: who each cgroup is, what time it was, what was lost. Why notes: a replay asks no engine and no clock, and knows
+what it does not know. They are records of their own kinds, JSON behind the common header. Next: the commands, through
+``pipeline`` or alone.
 """
 
 from __future__ import annotations
@@ -10,76 +12,135 @@ import json
 import select
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from driftline.errors import RecordError
 from driftline.nouns import Loss, Subject
-from driftline.probe.capture import read_capture
+from driftline.probe.capture import RECORD_BYTES, read_capture
 from driftline.probe.layout import ABI, HEADER
 
-SUBJECT_KIND = 64  # made by user space: who a cgroup is, so that a capture needs no engine when it is replayed
+SUBJECT_KIND, CLOCK_KIND, LOSS_KIND = 64, 65, 66  # far from the kernel's own kinds
 BATCH = 512
 POLL_SECONDS = 0.2
+MAX_NS = 1 << 62  # 146 years: no kernel has run for so long, no wall clock shows more
+_TYPES = {"cgroup": int, "started_ns": int, "attached_late": bool, "labels": tuple}  # of Subject; the rest is text
 
 
 def subject_record(subject: Subject, kernel_ns: int) -> bytes:
-    """A record that names a container."""
-    head = HEADER.pack(ABI, SUBJECT_KIND, 0, 0, kernel_ns, subject.cgroup, subject.cgroup, 0, 0, *(0,) * 8, bytes(16))
-    return head + json.dumps(asdict(subject)).encode()
+    """A note that names a container. Labels that do not fit a record are left out."""
+    record = _note(SUBJECT_KIND, kernel_ns, subject.cgroup, asdict(subject))
+    if len(record) > RECORD_BYTES:
+        return subject_record(replace(subject, labels=()), kernel_ns)
+    return record
 
 
-def read_subject(record: bytes) -> Subject:
-    """Reverse of ``subject_record``. Raises RecordError."""
-    try:
-        fields: dict[str, Any] = json.loads(record[HEADER.size :])
-        fields["labels"] = tuple((name, value) for name, value in fields.get("labels", ()))
-        return Subject(**fields)
-    except (ValueError, TypeError) as error:
-        raise RecordError(f"a subject record is malformed: {error}") from error
+def clock_record(kernel_ns: int, wall_ns: int) -> bytes:
+    """A note of both clocks at one moment."""
+    return _note(CLOCK_KIND, kernel_ns, 0, {"wall_ns": wall_ns})
 
 
-def is_subject(record: bytes) -> bool:
-    """Whether a record was made by ``subject_record``."""
-    return len(record) >= HEADER.size and record[2] == SUBJECT_KIND
+def loss_record(loss: Loss, kernel_ns: int) -> bytes:
+    """A note of what the capture lacks."""
+    return _note(LOSS_KIND, kernel_ns, loss.cgroup, asdict(loss))
 
 
-class CaptureNamer:
-    """Names containers from a capture's own records; what it does not name stays unnamed."""
+def _note(kind: int, kernel_ns: int, cgroup: int, values: dict[str, Any]) -> bytes:
+    head = HEADER.pack(ABI, kind, 0, 0, kernel_ns, cgroup, cgroup, 0, 0, *(0,) * 8, bytes(16))
+    return head + json.dumps(values).encode()
 
-    def __init__(self) -> None:
-        self._found: list[Subject] = []
 
-    def add(self, subject: Subject) -> None:
-        """A subject record was read."""
-        self._found.append(subject)
+@dataclass(slots=True)
+class Notes:
+    """What the maker of a capture noted."""
 
-    def request(self, cgroup: int, path: str, started_ns: int, attached_late: bool) -> None:
-        """Nobody to ask."""
+    subjects: dict[int, Subject] = field(default_factory=dict)  # by cgroup, as named last
+    losses: list[Loss] = field(default_factory=list)
+    wall_offset_ns: int = 0  # Unix time minus kernel time; 0 where nobody noted it: times count from the start
 
-    def gone(self, cgroup: int) -> None:
-        """Nothing to do."""
 
-    def take(self) -> list[Subject]:
-        """Subjects read since the last call."""
-        found, self._found = self._found, []
-        return found
+def read_notes(path: Path) -> Notes:
+    """The notes in a capture. Raises RecordError."""
+    notes = Notes()
+    for record in _records(path):
+        kind = _kind(record)
+        try:
+            if kind == SUBJECT_KIND:
+                subject = _subject(_values(record))
+                notes.subjects[subject.cgroup] = subject
+            elif kind == LOSS_KIND:
+                notes.losses.append(_loss(_values(record)))
+            elif kind == CLOCK_KIND:
+                notes.wall_offset_ns = _number(_values(record), "wall_ns") - kernel_time(record)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise RecordError(f"{path} holds a malformed note: {error}", "record it again") from error
+    return notes
 
-    def losses(self) -> list[Loss]:
-        """None."""
-        return []
+
+def _values(record: bytes) -> dict[str, Any]:
+    values = json.loads(record[HEADER.size :])
+    if not isinstance(values, dict):
+        raise ValueError("no object")
+    return values
+
+
+def _number(values: dict[str, Any], name: str) -> int:
+    value = values[name]
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise ValueError(f"{name} is no number")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text expected")
+    value.encode("utf-8", "surrogateescape")  # ValueError for what no name on Linux can be
+    return value
+
+
+def _loss(values: dict[str, Any]) -> Loss:
+    return Loss(_text(values["hook"]), _text(values["cause"]), _number(values, "count"), _number(values, "cgroup"))
+
+
+def _subject(values: dict[str, Any]) -> Subject:
+    values["labels"] = tuple((_text(name), _text(value)) for name, value in values.get("labels", ()))
+    subject = Subject(**values)
+    for one in fields(Subject):
+        value, wanted = getattr(subject, one.name), _TYPES.get(one.name, str)
+        if type(value) is not wanted:
+            raise TypeError(f"{one.name} is no {wanted.__name__}")
+        if wanted is str:
+            _text(value)
+        elif wanted is int:
+            _number(values | {one.name: value}, one.name)
+    return subject
 
 
 def replay(path: Path) -> Iterator[list[bytes]]:
-    """Batches of a capture's records. Raises RecordError."""
+    """Batches of the kernel's records in a capture. Raises RecordError."""
     batch: list[bytes] = []
-    for record in read_capture(path):
+    for record in _records(path):
+        if _kind(record) >= SUBJECT_KIND:
+            continue
+        if kernel_time(record) > MAX_NS:
+            raise RecordError(f"{path} holds a record of an impossible time", "record it again")
         batch.append(record)
         if len(batch) >= BATCH:
             yield batch
             batch = []
     yield batch
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    try:
+        yield from read_capture(path)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _kind(record: bytes) -> int:
+    return record[2] if len(record) >= HEADER.size else 0
 
 
 def kernel_time(record: bytes) -> int:

@@ -17,7 +17,8 @@ def escape(text: str) -> str:
     """Return printable text for ``text``.
 
     Backslash doubles; undecodable bytes (lone surrogates DC80-DCFF) and ASCII control characters become ``\\xNN``;
-    other control, format, private, surrogate and separator characters become ``\\u{…}``. ``unescape`` reverses it.
+    other control, format, private, surrogate and separator characters, and spaces other than the plain one, become
+    ``\\u{…}``. ``unescape`` reverses it.
     """
     if _PLAIN.fullmatch(text):
         return text
@@ -32,7 +33,7 @@ def _escape_char(char: str) -> str:
         return f"\\x{code - 0xDC00:02x}"
     if code < 0x20 or code == 0x7F:
         return f"\\x{code:02x}"
-    if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}:
+    if char != " " and unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "Zs"}:
         return f"\\u{{{code:x}}}"
     return char
 

@@ -193,6 +193,7 @@ def test_an_unreachable_collector_is_told_and_the_agent_goes_on(tmp_path: Path) 
 
 def test_a_process_moved_out_of_its_cgroup_is_told(tmp_path: Path) -> None:
     with Agent(tmp_path, "--learn-seconds", "600") as agent, RuncContainer() as container:
+        agent.wait(lambda: Path(f"/proc/{container.pid}/comm").read_text() == "idle\n")  # runc's init has executed
         root = container.cgroup_directory.parent.parent
         (root / "cgroup.procs").write_text(str(container.pid))
         try:

@@ -7,6 +7,7 @@ jumps changes nothing. Next: ``store`` keeps it, ``lifecycle`` ends it. The orde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from driftline.baseline.canonical import version_of
@@ -73,6 +74,18 @@ class Learning:
         if entered and not self._comes_back(behaviour, entry, process):
             return False
         return self._admit(behaviour, entry)
+
+    def take_over(self, entries: Mapping[Behaviour, Entry]) -> None:
+        """Take what was learned of one of its containers before its image had a name."""
+        for behaviour, other in entries.items():
+            entry = self.baseline.entries.get(behaviour)
+            if entry is None:
+                self._admit(behaviour, other)
+                continue
+            entry.count += other.count
+            entry.first_ns, entry.last_ns = min(entry.first_ns, other.first_ns), max(entry.last_ns, other.last_ns)
+            entry.containers = self._set_of(entry.containers | other.containers)
+            self.dirty = True
 
     def _comes_back(self, behaviour: Behaviour, entry: Entry, process: Process) -> bool:
         """Remember an entered process; whether enough different ones did the same."""

@@ -85,6 +85,11 @@ class BaselineStore:
             if path.exists():
                 yield self._load_or_set_aside(path)
 
+    def load_one(self, key: str) -> Baseline | StateError | None:
+        """Return the baseline of ``key``, None if none is kept."""
+        path = self.root / directory_name(key) / MSGPACK
+        return self._load_or_set_aside(path) if path.exists() else None
+
     def _load_or_set_aside(self, path: Path) -> Baseline | StateError:
         try:
             baseline = from_msgpack(_read(path))

@@ -6,10 +6,12 @@ In: the running kernel. Out: a capture with the names of its containers. Next: `
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,16 +19,20 @@ from driftline.cli.events import LIVE_SETTINGS
 from driftline.cli.options import with_settings
 from driftline.cli.stopping import stop_on_signals
 from driftline.errors import StateError
+from driftline.nouns import Loss
 from driftline.probe.capture import CaptureWriter
 from driftline.settings import Settings
-from driftline.source import subject_record
+from driftline.source import clock_record, loss_record, subject_record
+
+if TYPE_CHECKING:
+    from driftline.live import Live  # libbpf is loaded only by who records
 
 
 @with_settings(LIVE_SETTINGS)
 def command(
     settings: Settings,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write.")],
-    seconds: Annotated[float, typer.Option(help="Stop after so long; 0: at Ctrl-C.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="Stop after so long; 0: at Ctrl-C.")] = 0,
 ) -> None:
     """Record the kernel's events of all containers into a file."""
     record(settings, file, seconds)
@@ -37,15 +43,23 @@ def record(settings: Settings, file: Path, seconds: float) -> Path:
     from driftline.live import Live
 
     try:
-        writer = CaptureWriter(file)
-        count = 0
         with Live(settings) as live:
             print(f"driftline: recording, opens by {live.provider} ({live.reason})", file=sys.stderr, flush=True)
-            for records, named in live.batches(stop_on_signals(seconds)):
-                writer.write([*records, *(subject_record(subject, time.monotonic_ns()) for subject in named)])
-                count += len(records)
-        writer.close()
+            count, losses = _write(live, CaptureWriter(file), stop_on_signals(seconds))
     except OSError as error:
         raise StateError(f"{file} cannot be written: {error.strerror}", "another directory, or more space") from error
-    print(f"driftline: {count} records", file=sys.stderr)
+    lost = sum(loss.count for loss in losses)
+    print(f"driftline: {count} records, {lost} lost", file=sys.stderr)
     return file
+
+
+def _write(live: Live, writer: CaptureWriter, until: Callable[[], bool]) -> tuple[int, list[Loss]]:
+    count = 0
+    with contextlib.closing(writer):
+        writer.write([clock_record(time.monotonic_ns(), time.time_ns())])
+        for records, named in live.batches(until):
+            writer.write([*records, *(subject_record(subject, time.monotonic_ns()) for subject in named)])
+            count += len(records)
+        losses = live.losses()
+        writer.write([loss_record(loss, time.monotonic_ns()) for loss in losses])
+    return count, losses

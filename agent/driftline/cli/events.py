@@ -8,20 +8,21 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from driftline.cli.eventtext import as_json, line, name_of
+from driftline.cli.eventtext import as_json, line, names_of
 from driftline.cli.options import with_settings
-from driftline.cli.stopping import stop_on_signals
+from driftline.cli.stopping import stop_on_signals, until_nobody_reads
 from driftline.decode.record import decode
-from driftline.nouns import Subject
+from driftline.nouns import Loss, Subject
 from driftline.settings import Settings
-from driftline.source import is_subject, read_subject, replay
+from driftline.source import read_notes, replay
 
+NS = 1_000_000_000
 LIVE_SETTINGS = (
     "state_dir",
     "watched_roots",
@@ -39,41 +40,41 @@ LIVE_SETTINGS = (
 @with_settings(LIVE_SETTINGS)
 def command(
     settings: Settings,
-    container: Annotated[str, typer.Option(help="Only containers whose name or id begins so.")] = "",
+    container: Annotated[
+        str,
+        typer.Option(
+            help="Only containers whose name, pod or id begins so. Their first events come before their name."
+        ),
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     replay_file: Annotated[
-        Path | None, typer.Option("--replay", metavar="FILE", help="A capture; needs no root.")
+        Path | None, typer.Option("--replay", metavar="FILE", help="Show a capture instead; needs no root.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Stop after so long; 0: at Ctrl-C.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="Stop after so long; 0: at Ctrl-C.")] = 0,
 ) -> None:
     """Print every event of every container as it happens, before any baseline."""
     printer = Printer(container, json)
-    if replay_file:
-        printer.show(_from_capture(replay_file))
-        return
+    with until_nobody_reads():
+        losses = _replayed(replay_file, printer) if replay_file else _live(settings, seconds, printer)
+    for loss in losses:
+        print(f"driftline events: lost {loss.hook} {loss.cause}: {loss.count}", file=sys.stderr)
+
+
+def _live(settings: Settings, seconds: float, printer: Printer) -> list[Loss]:
     from driftline.live import Live
 
     with Live(settings) as live:
         print(f"driftline events: watching, opens by {live.provider} ({live.reason})", file=sys.stderr, flush=True)
-        printer.show(((records, live.subjects.get) for records, _named in live.batches(stop_on_signals(seconds))))
-        lost = {
-            key: count
-            for key, count in live.sensor.counters().items()
-            if key[1] not in ("sent", "known", "runtime_setup")
-        }
-    for (hook, cause), count in sorted(lost.items()):
-        print(f"driftline events: lost {hook} {cause}: {count}", file=sys.stderr)
+        for records, _named in live.batches(stop_on_signals(seconds)):
+            printer.show(records, live.subjects.get, time.time_ns() - time.monotonic_ns())
+        return live.losses()
 
 
-def _from_capture(path: Path) -> Iterator[tuple[list[bytes], object]]:
-    subjects: dict[int, Subject] = {}
-    batches = list(replay(path))  # names come after the first events they explain
-    for batch in batches:
-        for record in filter(is_subject, batch):
-            subject = read_subject(record)
-            subjects[subject.cgroup] = subject
-    for batch in batches:
-        yield [record for record in batch if not is_subject(record)], subjects.get
+def _replayed(path: Path, printer: Printer) -> list[Loss]:
+    notes = read_notes(path)
+    for records in replay(path):
+        printer.show(records, notes.subjects.get, notes.wall_offset_ns)
+    return notes.losses
 
 
 class Printer:
@@ -82,27 +83,25 @@ class Printer:
     def __init__(self, container: str, json: bool) -> None:
         self._container, self._json = container, json
 
-    def show(self, batches: Iterable[tuple[list[bytes], object]]) -> None:
-        """Print every batch; lines appear at once."""
-        for records, subject_of in batches:
-            for record in records:
-                self._show(record, subject_of)
-            sys.stdout.flush()
+    def show(self, records: Iterable[bytes], subject_of: Callable[[int], Subject | None], wall_offset: int) -> None:
+        """Print a batch in the order of time, for the rings are read one after the other; its lines appear at once.
 
-    def _show(self, record: bytes, subject_of: object) -> None:
-        event = decode(record)
-        subject = subject_of(event.cgroup)  # type: ignore[operator]
-        if self._container and not self._matches(subject, event.cgroup):
-            return
-        if self._json:
-            print(jsonlib.dumps(as_json(event, subject), ensure_ascii=False))
-            return
-        wall = event.kernel_ns + time.time_ns() - time.monotonic_ns()
-        moment = time.strftime("%H:%M:%S", time.localtime(wall / 1e9))
-        print(f"{moment}.{wall // 1_000_000 % 1000:03d} {line(event, subject)}")
+        ``wall_offset``: Unix time minus kernel time, ns.
+        """
+        for text in self._lines(records, subject_of, wall_offset):
+            print(text)
+        sys.stdout.flush()
 
-    def _matches(self, subject: Subject | None, cgroup: int) -> bool:
-        names = [name_of(subject, cgroup)]
-        if subject:
-            names += [subject.name, subject.container_id, subject.pod]
-        return any(name.startswith(self._container) for name in names if name)
+    def _lines(
+        self, records: Iterable[bytes], subject_of: Callable[[int], Subject | None], wall_offset: int
+    ) -> Iterator[str]:
+        for event in sorted(map(decode, records), key=lambda event: event.kernel_ns):
+            subject = subject_of(event.cgroup)
+            if not any(name.startswith(self._container) for name in names_of(subject, event.cgroup)):
+                continue
+            wall = event.kernel_ns + wall_offset
+            if self._json:
+                yield jsonlib.dumps(as_json(event, subject, wall))
+            else:
+                moment = time.strftime("%H:%M:%S", time.localtime(wall // NS))
+                yield f"{moment}.{wall // 1_000_000 % 1000:03d} {line(event, subject)}"

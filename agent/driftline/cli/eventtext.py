@@ -23,9 +23,11 @@ from driftline.nouns import (
     Subject,
 )
 from driftline.text import escape
+from driftline.wire.jsontext import flag_names, wall_time
 
 HIDDEN = {"cache_key", "cache_value", "epoch"}  # the kernel's own business
 QUIET_FLAGS = RecordFlag.CACHEABLE | RecordFlag.IS_INIT
+ID_DIGITS = 64  # of an engine's container id, told by its first twelve; any other id is a name somebody chose
 ACCESS = (
     (Access.READ, "read"),
     (Access.WRITE, "write"),
@@ -39,8 +41,15 @@ def name_of(subject: Subject | None, cgroup: int) -> str:
     """What to call a container before and after its engine named it."""
     if subject is None:
         return f"cgroup:{cgroup}"
-    own = subject.name or subject.container_id[:12] or subject.cgroup_path.rpartition("/")[2]
+    number = subject.container_id
+    own = subject.name or (number[:12] if len(number) >= ID_DIGITS else number) or subject.cgroup_path
     return f"{subject.pod}/{own}" if subject.pod else own
+
+
+def names_of(subject: Subject | None, cgroup: int) -> tuple[str, ...]:
+    """Everything a container may be asked for by."""
+    shown = name_of(subject, cgroup)
+    return (shown, subject.name, subject.container_id, subject.pod) if subject else (shown,)
 
 
 def line(event: AnyEvent, subject: Subject | None) -> str:
@@ -82,12 +91,21 @@ def _flags(event: Event) -> str:
     return f"  [{' '.join(names)}]" if names else ""
 
 
-def as_json(event: AnyEvent, subject: Subject | None) -> dict[str, Any]:
-    """Plain values; hostile text escaped as in every other output."""
+def as_json(event: AnyEvent, subject: Subject | None, wall_ns: int) -> dict[str, Any]:
+    """Plain values; flags by name, hostile text escaped, as in a deviation's JSON."""
     values = {name: _plain(value) for name, value in asdict(event).items() if name not in HIDDEN}
-    values["event"] = _verb(event) if isinstance(event, Event) else "cgroup"
-    values["container"] = _plain(asdict(subject)) if subject else None
-    return values
+    for name, kind in (("flags", RecordFlag), ("access", Access)):
+        if name in values:
+            values[name] = flag_names(values[name], kind)
+    what = _verb(event) if isinstance(event, Event) else "cgroup"
+    return {"time": wall_time(wall_ns), "event": what, **values, "container": _container(subject)}
+
+
+def _container(subject: Subject | None) -> dict[str, Any] | None:
+    if subject is None:
+        return None
+    values: dict[str, Any] = _plain(asdict(subject))
+    return values | {"labels": {escape(name): escape(value) for name, value in subject.labels}}
 
 
 def _plain(value: Any) -> Any:

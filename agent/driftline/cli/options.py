@@ -60,7 +60,9 @@ def with_settings(only: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], 
                 settings=load(path, {name: value for name, value in values.items() if value not in (None, [])}), **given
             )
 
-        parameters = [_parameter(one.name, hints[one.name], texts.get(one.name, ""), _shown(one)) for one in chosen]
+        parameters = [
+            _parameter(one.name, hints[one.name], texts[one.name], _shown(one, texts[one.name])) for one in chosen
+        ]
         config = inspect.Parameter(
             "config",
             inspect.Parameter.KEYWORD_ONLY,
@@ -75,15 +77,17 @@ def with_settings(only: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], 
     return decorate
 
 
-def _shown(one: Any) -> str:
-    if one.default is not MISSING:
-        return " ".join(one.default) if isinstance(one.default, tuple) else str(one.default)
-    return "the host's name"
+def _shown(one: Any, text: str) -> str:
+    """The default, as it ends the help; nothing where there is none, or the text says it."""
+    if one.default is MISSING or one.default is False or one.default == "" or "Default:" in text:
+        return ""
+    value = " ".join(one.default) if isinstance(one.default, tuple) else str(one.default)
+    return f" [default: {value}]"
 
 
 def _parameter(name: str, hint: Any, text: str, default: str) -> inspect.Parameter:
     plain = list[str] if hint == tuple[str, ...] else hint
-    option = typer.Option(f"--{name.replace('_', '-')}", help=f"{text} [default: {default}]", show_default=False)
+    option = typer.Option(f"--{name.replace('_', '-')}", help=f"{text}{default}", show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[plain | None, option]
     )

@@ -5,12 +5,15 @@ In: their cgroups and directories. Out: ``Snapshot``s, from ``take`` after a cal
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 
-from driftline.errors import DriftlineError
 from driftline.identify.snapshot import Snapshot, read_running
+from driftline.nouns import Loss
+
+_log = logging.getLogger(__name__)
 
 STOP_SECONDS = 1.0
 """Longest ``stop`` waits; the child that reads /proc dies with the agent."""
@@ -24,7 +27,6 @@ class LateReader:
         self._wake = wake
         self._done: deque[Snapshot] = deque()
         self._stopping = False
-        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
     def start(self) -> None:
@@ -33,9 +35,7 @@ class LateReader:
             self._thread.start()
 
     def take(self) -> list[Snapshot]:
-        """Return what was read since the last call. Raises DriftlineError if the thread died."""
-        if self._failure is not None:
-            raise DriftlineError(f"the thread that reads running containers ended: {self._failure!r}")
+        """Return what was read since the last call."""
         found = []
         while self._done:
             found.append(self._done.popleft())
@@ -50,12 +50,16 @@ class LateReader:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        unread = dict.fromkeys(self._directories)
         try:
             for snapshot in read_running(self._directories):
+                del unread[snapshot.cgroup]
                 self._done.append(snapshot)
                 self._wake()
                 if self._stopping:
                     return
-        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take() raises it in the main loop
-            self._failure = error
+        except Exception:  # noqa: BLE001
+            # It must not end the agent, which would start again and end again: what was not read is a gap
+            _log.exception("containers that ran before the agent cannot be read")
+            self._done += [Snapshot(cgroup, losses=[Loss("snapshot", "not_read", 1, cgroup)]) for cgroup in unread]
             self._wake()

@@ -30,7 +30,7 @@ class SeverityQueue:
         """Add ``deviation``; return the one given up for it: the oldest of the lowest severity (perhaps itself)."""
         waiting = self._by_severity[deviation.severity]
         if (entry := waiting.get(deviation.id)) is not None:
-            waiting[deviation.id] = (entry[0], max(entry[1], deviation, key=_newness))
+            waiting[deviation.id] = (entry[0], max(deviation, entry[1], key=_newness))
             return None
         self._arrivals += 1
         waiting[deviation.id] = (self._arrivals, deviation)

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import replace
 
-from driftline.nouns import Deviation, Kind
+from driftline.nouns import ConnectEvent, Deviation, Event, ExecEvent, Kind, OpenEvent, Subject
+from driftline.verdict.outcome import Verdict
 
 MAX_FOLDS = 4_096
 """Deviations folded at a time, about 4 MiB. When full the oldest is told early and its window ends: nothing is lost."""
@@ -41,19 +42,42 @@ def fold_key(deviation: Deviation) -> Hashable:
     )
 
 
+def brief_key(event: Event, verdict: Verdict, subject: Subject, judged: Hashable) -> Hashable | None:
+    """Return what makes an event a repeat, from what is at hand before its deviation is made; None for an exec.
+
+    Finer than ``fold_key``: events with one brief key have one fold key. ``judged``: the baseline's version and state.
+    The id of the program image stands for executable, arguments and ancestors. Why: a loop's repeats are most of what
+    deviates in a busy second, and making a deviation costs as much again as all that comes before it.
+    """
+    if isinstance(event, ExecEvent):
+        return None
+    process = event.process
+    more = event.access if isinstance(event, OpenEvent) else None
+    if isinstance(event, ConnectEvent):
+        more = event.port
+    return (
+        (verdict.kind, verdict.severity, verdict.what, verdict.notes, event.flags, more),
+        (event.protocol, event.address) if isinstance(event, ConnectEvent) else None,
+        (process.exec_id, process.uid, process.euid, process.gid),
+        (subject.cgroup, subject.container_id),
+        judged,
+    )
+
+
 class _Fold:
-    __slots__ = ("count", "first", "last_kernel_ns", "last_wall_ns")
+    __slots__ = ("brief", "count", "first", "last_kernel_ns", "last_wall_ns")
 
     def __init__(self, first: Deviation) -> None:
         self.first = first
+        self.brief: Hashable | None = None  # the last brief key it was offered with
         self.count = first.count
         self.last_kernel_ns = first.last_kernel_ns
         self.last_wall_ns = first.last_wall_ns
 
-    def add(self, deviation: Deviation) -> None:
-        self.count += deviation.count
-        self.last_kernel_ns = max(self.last_kernel_ns, deviation.last_kernel_ns)
-        self.last_wall_ns = max(self.last_wall_ns, deviation.last_wall_ns)
+    def add(self, count: int, kernel_ns: int, wall_ns: int) -> None:
+        self.count += count
+        self.last_kernel_ns = max(self.last_kernel_ns, kernel_ns)
+        self.last_wall_ns = max(self.last_wall_ns, wall_ns)
 
     def update(self) -> Deviation | None:
         if self.count == self.first.count:
@@ -73,24 +97,45 @@ class Folder:
     def __init__(self, window_ns: int) -> None:
         self._window_ns = window_ns
         self._folds: OrderedDict[Hashable, _Fold] = OrderedDict()  # by the time of the first
+        self._briefs: dict[Hashable, _Fold] = {}  # at most one for each of _folds
         self._early: list[Deviation] = []
         self.early = 0
         """How often ``MAX_FOLDS`` ended a window early: a figure for the agent's counters."""
 
-    def offer(self, deviation: Deviation) -> Deviation | None:
-        """Return ``deviation`` if it is to be told now, None if it is counted as a repeat."""
+    def repeat(self, brief: Hashable, kernel_ns: int, wall_ns: int) -> bool:
+        """Count an event as a repeat of what was offered under ``brief``; False if it has to be offered itself."""
+        fold = self._briefs.get(brief)
+        if fold is None or kernel_ns - fold.first.first_kernel_ns >= self._window_ns:
+            return False
+        fold.add(1, kernel_ns, wall_ns)
+        return True
+
+    def offer(self, deviation: Deviation, brief: Hashable | None = None) -> Deviation | None:
+        """Return ``deviation`` if it is to be told now, None if it is counted as a repeat.
+
+        With ``brief``, its ``brief_key``, the next ones like it are left to ``repeat``.
+        """
         key = fold_key(deviation)
         fold = self._folds.get(key)
         if fold is not None and deviation.first_kernel_ns - fold.first.first_kernel_ns < self._window_ns:
-            fold.add(deviation)
+            fold.add(deviation.count, deviation.last_kernel_ns, deviation.last_wall_ns)
+            self._abbreviate(fold, brief)
             return None
         if fold is not None:
             self._end(self._folds.pop(key))
         elif len(self._folds) >= MAX_FOLDS:
             self.early += 1
             self._end(self._folds.popitem(last=False)[1])
-        self._folds[key] = _Fold(deviation)
+        fold = self._folds[key] = _Fold(deviation)
+        self._abbreviate(fold, brief)
         return deviation
+
+    def _abbreviate(self, fold: _Fold, brief: Hashable | None) -> None:
+        if fold.brief is not None:
+            self._briefs.pop(fold.brief, None)
+        fold.brief = brief
+        if brief is not None:
+            self._briefs[brief] = fold
 
     def amend(self, told: Deviation, amended: Deviation) -> None:
         """Let a later update of ``told`` carry what was found out since (a digest): same id, same key."""
@@ -100,6 +145,7 @@ class Folder:
 
     def _end(self, fold: _Fold) -> None:
         """Keep a fold's update for the next ``expire``."""
+        self._abbreviate(fold, None)
         update = fold.update()
         if update is not None:
             self._early.append(update)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftline.errors import DriftlineError
 from driftline.nouns import Deviation, ExecEvent, LoadEvent, Loss, Subject
+from driftline.scheduling import yield_to_others
 from driftline.verdict.copyup import compare
 from driftline.verdict.hashing import GONE, hash_executable
 
@@ -20,6 +21,7 @@ MAX_TASKS = 1_024
 """Tasks waiting: a storm of execs is folded before it comes here; beyond this a task is left undone, and counted."""
 STOP_SECONDS = 1.0
 """Longest ``stop`` waits for a file system that does not answer (the thread dies with the process)."""
+STOPPED = "the agent stopped first"
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class Worker:
         self._changed = threading.Condition()
         self._tasks: deque[Task] = deque()
         self._done: deque[Task] = deque()
+        self._hand: Task | None = None
         self._refused = 0
         self._stopping = False
         self._failure: Exception | None = None
@@ -89,12 +92,12 @@ class Worker:
             return True
 
     def take(self) -> list[Task]:
-        """Return what was done since the last call. Raises DriftlineError if the thread died."""
+        """Return what was done since the last call. Raises DriftlineError, once, if the thread died."""
         with self._changed:
-            done = list(self._done)
+            done, failure = list(self._done), self._failure
             self._done.clear()
-            failure = self._failure
-        if failure is not None:
+            self._failure = failure if done else None
+        if failure is not None and not done:
             raise DriftlineError(f"the thread that reads executables ended: {failure!r}") from failure
         return done
 
@@ -105,18 +108,30 @@ class Worker:
         return [Loss("evidence", "tasks_full", refused)] if refused else []
 
     def stop(self) -> bool:
-        """End the thread after the task in hand. False if it did not end in ``STOP_SECONDS``."""
+        """End the thread after the task in hand. False if it did not end in ``STOP_SECONDS``.
+
+        ``take`` then gives the tasks left undone too: a program that was not compared must still be told.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join(STOP_SECONDS)
+        with self._changed:
+            left = [*([self._hand] if self._hand else []), *self._tasks]
+            self._hand = None
+            self._tasks.clear()
+            self._done += [replace(task, note=STOPPED) if isinstance(task, HashTask) else task for task in left]
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        yield_to_others()  # the deviation itself is on its way to somebody meanwhile
         try:
             while (task := self._next()) is not None:
                 task.run(self._limit, self._bases)
                 with self._changed:
+                    if self._hand is None:
+                        return  # ``stop`` did not wait for it
+                    self._hand = None
                     self._done.append(task)
                 self._wake()
         except Exception as error:  # noqa: BLE001 - no thread dies quietly: take() raises it in the main loop
@@ -128,4 +143,5 @@ class Worker:
         with self._changed:
             while not (self._tasks or self._stopping):
                 self._changed.wait()
-            return None if self._stopping else self._tasks.popleft()
+            self._hand = None if self._stopping else self._tasks.popleft()
+            return self._hand

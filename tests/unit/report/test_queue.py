@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,16 @@ def test_an_update_takes_the_place_of_what_still_waits() -> None:
     assert len(queue) == 1
     assert queue.pop() == second
     assert queue.pop() is None
+
+
+def test_an_amendment_without_a_repeat_takes_its_place_too() -> None:
+    """The digest of an executable comes after its deviation, with the same count and times."""
+    queue = SeverityQueue(1)
+    queue.put(first := deviation(id="a", sha256=""))
+    queue.put(replace(first, sha256="ab" * 32))
+    told = queue.pop()
+    assert told is not None
+    assert told.sha256 == "ab" * 32
 
 
 @given(st.lists(st.sampled_from(Severity), max_size=40), st.integers(1, 10))
