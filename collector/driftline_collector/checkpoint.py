@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from driftline.errors import StateError
 from driftline_collector.store import Store
@@ -15,7 +16,14 @@ from driftline_collector.store import Store
 _log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
-"""Between checkpoints: at full ingest the log grows by some 30 MiB meanwhile, far below schema.LOG_PAGES."""
+"""Between looks at what changed: at full ingest the log grows by some 30 MiB meanwhile, far below schema.LOG_PAGES."""
+
+CHANGES = 2_000
+"""Changes worth a checkpoint, some 5 MiB of log: the first commit after one waits for the disk (SQLite begins the log
+anew and flushes its head), so with few deviations hardly any may be that one."""
+
+LONGEST_SECONDS = 60.0
+"""Few changes are folded in after so long all the same: whoever opens the database has to read what the log holds."""
 
 
 class Checkpointer:
@@ -37,13 +45,13 @@ class Checkpointer:
             self._thread.join()
 
     def _run(self) -> None:
-        done = self._store.revision
+        done, at = self._store.revision, time.monotonic()
         while not self._stopping.wait(PAUSE_SECONDS):
-            revision = self._store.revision
-            if revision == done:
+            revision, now = self._store.revision, time.monotonic()
+            if revision == done or (revision - done < CHANGES and now - at < LONGEST_SECONDS):
                 continue
             try:
                 self._store.checkpoint()
-                done = revision
+                done, at = revision, now
             except StateError as error:  # not fatal: the log only grows, and a full disk fails the next commit
                 _log.warning("%s", error.args[0])

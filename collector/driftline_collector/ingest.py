@@ -16,6 +16,7 @@ from driftline import __version__
 from driftline.errors import StateError
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import BATCH_DEVIATIONS
+from driftline_collector.access import CALLER, require_node
 from driftline_collector.agents import Agents, touch
 from driftline_collector.validate import fault
 from driftline_collector.writer import Writer
@@ -40,10 +41,12 @@ class Ingest:
         first = await anext(aiter(requests), pb.ReportRequest())
         if not first.hello.node or first.hello.ByteSize() > HELLO_BYTES:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the first message must be a hello with a node name")
+        require_node(first.hello.node)
         status = self._agents.arrive(first.hello)
         if status is None:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many nodes")
             return
+        status.transport = CALLER.get().transport
         try:
             async for response in self._serve(requests, status, context):
                 yield response

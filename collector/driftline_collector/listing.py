@@ -6,6 +6,7 @@ CLI, exports, the web page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -27,10 +28,14 @@ DEFAULT_PAGE_DEVIATIONS = 100
 class Listing:
     """Serves ListDeviations and ListAgents."""
 
-    def __init__(self, reader: Reader, feed: Feed, agents: Agents) -> None:
+    def __init__(
+        self, reader: Reader, feed: Feed, agents: Agents, warnings: list[str], access: Callable[[], dict[str, int]]
+    ) -> None:
         self._reader = reader
         self._feed = feed
         self._agents = agents
+        self._warnings = warnings
+        self._access = access
 
     async def list_deviations(self, request: pb.ListDeviationsRequest, context: Any) -> pb.ListDeviationsResponse:
         """Return one page."""
@@ -59,7 +64,7 @@ class Listing:
 
     async def list_agents(self, _request: pb.ListAgentsRequest, _context: Any) -> pb.ListAgentsResponse:
         """Return every agent that ever reported."""
-        return pb.ListAgentsResponse(agents=self._agents.all())
+        return pb.ListAgentsResponse(agents=self._agents.all(), warnings=self._warnings, access=self._access())
 
 
 def _revision(token: str) -> int:

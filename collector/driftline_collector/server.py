@@ -1,8 +1,8 @@
 """The collector, put together.
 
-In: an address and a state directory. Out: a running server, started and stopped in order. Why one event loop: an agent
-costs a stream, not a thread. ``run`` serves until a signal; ``Collector`` is for those who start it inside their own
-process (tests, the demo). Next: ``driftline collector``.
+In: addresses, certificates, a state directory. Out: a running server, started and stopped in order. Why one event
+loop: an agent costs a stream, not a thread. ``run`` serves until a signal; ``Collector`` is for those who start it in
+their own process (tests, the demo). Next: ``driftline collector``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
@@ -22,10 +22,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from driftline.errors import SettingsError, StateError
+from driftline.scheduling import prefer_short_slices
 from driftline.text import escape
 from driftline.wire import service
-from driftline.wire.address import loopback_address
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline_collector.access import Access
+from driftline_collector.access_guard import Guard
+from driftline_collector.access_ports import PLAINTEXT, Ports, Security
 from driftline_collector.agents import Agents
 from driftline_collector.checkpoint import Checkpointer
 from driftline_collector.feed import Feed
@@ -34,6 +37,7 @@ from driftline_collector.ingest import Ingest
 from driftline_collector.listing import Listing
 from driftline_collector.reader import Reader
 from driftline_collector.store import Store
+from driftline_collector.tokens import Tokens
 from driftline_collector.writer import Writer
 
 CALLS = 4096
@@ -50,28 +54,44 @@ _OPTIONS = (
     ("grpc.max_send_message_length", service.MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", service.KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", service.KEEPALIVE_TIMEOUT_MS),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", service.KEEPALIVE_MS // 2),
+    ("grpc.http2.min_ping_interval_without_data_ms", service.KEEPALIVE_MS // 2),
     ("grpc.so_reuseport", 0),  # a second collector on the port must fail, not take half of the agents
 )
+
+
+class Listening(NamedTuple):
+    """Where a collector listens: for certificates or plain text, for tokens (or empty); and what is wrong with that."""
+
+    address: str
+    token_address: str
+    encrypted: bool
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        tokens = f" and for tokens on {self.token_address}" if self.token_address else ""
+        return f"{self.address}{' (mTLS)' if self.encrypted else ''}{tokens}"
 
 
 class Server:
     """One collector in the running event loop. Raises SettingsError or StateError if it cannot start."""
 
-    def __init__(self, listen: str, state: Path) -> None:
-        self._listen = loopback_address(listen)
+    def __init__(self, listen: str, state: Path, security: Security = PLAINTEXT) -> None:
+        self._ports = Ports(listen, security)
+        self._access = Access(Tokens(state))
+        self._guard = Guard(self._access)
         self._store = Store(state)
         self._feed = Feed(self._store.revision)
         self._reader = Reader(self._store)
         self._writer = Writer(self._store, self._feed.publish)
         self._checkpointer = Checkpointer(self._store)
-        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS)
+        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS, interceptors=(self._guard,))
         self._register(Agents(self._store.agents()))
 
     def _register(self, agents: Agents) -> None:
         ingest = Ingest(self._writer, agents, self._store.store_id)
         follow = Follow(self._reader, self._feed, self._store.store_id)
-        listing = Listing(self._reader, self._feed, agents)
+        listing = Listing(self._reader, self._feed, agents, self._ports.warnings, self._counters)
         handlers = {
             "Report": _handler(grpc.stream_stream_rpc_method_handler, ingest.report, pb.ReportRequest),
             "Tail": _handler(grpc.unary_stream_rpc_method_handler, follow.tail, pb.TailRequest),
@@ -87,21 +107,23 @@ class Server:
             (service.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
 
-    async def start(self) -> str:
-        """Listen; return the address with the real port."""
-        host = self._listen.rpartition(":")[0]
+    def _counters(self) -> dict[str, int]:
+        return {**self._access.counters(), "access.handshakes": self._ports.handshakes}
+
+    async def start(self) -> Listening:
+        """Listen; return where, with the real ports."""
         try:
-            port = self._server.add_insecure_port(self._listen)
-        except RuntimeError as error:
+            address, token_address = self._ports.bind(self._server)
+        except SettingsError:
             await self._close()
-            message = f"cannot listen on {escape(self._listen)}"
-            raise SettingsError(message, "another process may listen there: choose another --listen") from error
+            raise
+        self._guard.start()
         self._writer.start()
         self._checkpointer.start()
         await self._server.start()
         for name in ("", service.SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        return f"{host}:{port}"
+        return Listening(address, token_address, self._ports.encrypted, self._ports.warnings)
 
     async def wait(self, stopping: asyncio.Event) -> None:
         """Return when ``stopping`` is set. Raises what killed the writer, if anything did."""
@@ -115,6 +137,7 @@ class Server:
         """Refuse new calls, end the running ones, commit what waits, close the store."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(STOP_SECONDS)
+        await self._guard.stop()
         await self._writer.stop()
         await self._close()
 
@@ -124,9 +147,8 @@ class Server:
         self._store.close()
 
 
-async def serve(listen: str, state: Path, started: Callable[[str], None], stopping: asyncio.Event) -> None:
-    """Run a collector until ``stopping``; ``started`` is called with its address once it listens."""
-    server = Server(listen, state)
+async def serve(server: Server, started: Callable[[Listening], None], stopping: asyncio.Event) -> None:
+    """Run ``server`` until ``stopping``; ``started`` is called with its addresses once it listens."""
     started(await server.start())
     try:
         await server.wait(stopping)
@@ -134,34 +156,37 @@ async def serve(listen: str, state: Path, started: Callable[[str], None], stoppi
         await server.stop()
 
 
-def run(listen: str, state: Path) -> None:
+def run(listen: str, state: Path, security: Security = PLAINTEXT) -> None:
     """Run a collector until SIGTERM or SIGINT. Raises SettingsError or StateError if it cannot start."""
 
-    def started(address: str) -> None:
+    def started(listening: Listening) -> None:
         gc.collect()
         gc.freeze()  # what was imported stays for ever: looking through it again would pause the stream by 30 ms
-        print(f"driftline collector: listening on {address}, state {escape(str(state))}", file=sys.stderr, flush=True)
+        for sentence in (f"listening on {listening}, state {escape(str(state))}", *listening.warnings):
+            print(f"driftline collector: {sentence}", file=sys.stderr, flush=True)
 
     async def main() -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        await serve(listen, state, started, stopping)
+        await serve(Server(listen, state, security), started, stopping)
 
+    prefer_short_slices()
     asyncio.run(main())
 
 
 class Collector:
-    """A collector in a thread of this process: ``address`` is valid between ``start`` and ``stop``."""
+    """A collector in a thread of this process: the addresses are valid between ``start`` and ``stop``."""
 
-    def __init__(self, state: Path, listen: str = "127.0.0.1:0") -> None:
+    def __init__(self, state: Path, listen: str = "127.0.0.1:0", security: Security = PLAINTEXT) -> None:
         self._state = state
         self._listen = listen
+        self._security = security
         self._thread = threading.Thread(target=self._run, name="driftline-collector")
         self._started = threading.Event()
         self._stopping: Callable[[], object] = lambda: None
         self._error: BaseException | None = None
-        self.address = ""
+        self.address = self.token_address = ""
 
     def start(self) -> str:
         """Start and return the address. Raises SettingsError or StateError if it cannot start."""
@@ -192,11 +217,11 @@ class Collector:
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         self._stopping = lambda: None if loop.is_closed() else loop.call_soon_threadsafe(stopping.set)
 
-        def started(address: str) -> None:
-            self.address = address
+        def started(listening: Listening) -> None:
+            self.address, self.token_address = listening.address, listening.token_address
             self._started.set()
 
-        await serve(self._listen, self._state, started, stopping)
+        await serve(Server(self._listen, self._state, self._security), started, stopping)
 
 
 def _handler(kind: Callable[..., Any], method: Any, request: Any) -> Any:

@@ -31,9 +31,19 @@ def command(
     if not standalone and not settings.collector:
         raise SettingsError("no collector is named", "--collector HOST:PORT, or --standalone for JSON lines here")
     if settings.collector:
-        from driftline.wire.address import loopback_address
-
-        loopback_address(settings.collector)
+        check_way(settings)
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # why a connection fails, we say ourselves, and once
     sys.stdout.flush()
     arguments = [sys.executable, "-m", "driftline.lifecycle", json.dumps(to_json(settings))]
     os.execv(sys.executable, arguments)
+
+
+def check_way(settings: Settings) -> None:
+    """Raise SettingsError now, with a terminal to say it on, if the collector cannot be reached with these settings."""
+    from driftline.wire.credentials import Credentials, Link
+    from driftline.wire.credentials_files import TlsPaths
+
+    paths = TlsPaths(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    if settings.tls_ca and not settings.tls_cert:
+        raise SettingsError("an agent proves its node with a certificate", "--tls-cert and --tls-key")
+    Link(settings.collector, Credentials(paths, insecure_plaintext=settings.insecure_plaintext))

@@ -3,7 +3,7 @@
 In: the command line. Out: an exit status; a DriftlineError becomes one clear sentence on standard error, here and
 nowhere else. Why a table: only the module of the command that was typed is imported, so ``tail`` starts fast and a
 broken dependency of one command breaks no other. To add a command: a module with a function ``command``, and a line in
-COMMANDS. Next: the command's module.
+COMMANDS; a name of several words makes a command below a command. Next: the command's module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from itertools import dropwhile, takewhile
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -21,10 +22,16 @@ from driftline.text import escape
 
 
 class Command(NamedTuple):
-    """A command: the module that holds its function ``command``, and its line in the help."""
+    """A command: the module that holds its function, its line in the help, the function's name."""
 
     module: str
     help: str
+    function: str = "command"
+
+    def load(self) -> Callable[..., Any]:
+        """Import the module and return the function."""
+        function: Callable[..., Any] = getattr(import_module(self.module), self.function)
+        return function
 
 
 COMMANDS = {
@@ -34,9 +41,26 @@ COMMANDS = {
     "capture": Command("driftline.cli.capture", "Record the kernel's events of all containers into a file."),
     "learn": Command("driftline.cli.learn", "Learn a baseline from a capture."),
     "check": Command("driftline.cli.check", "Judge a capture against a baseline."),
+    "sbom show": Command("driftline.cli.sbom", "Show an image's packages and the executables none owns.", "show"),
+    "sbom read": Command("driftline.cli.sbom", "Read an SBOM, tell what it says and what was left out.", "read"),
+    "spool show": Command("driftline.cli.spool", "Show what waits on this node for the collector.", "show"),
+    "spool verify": Command("driftline.cli.spool", "Read the whole spool and tell what is damaged.", "verify"),
     "tail": Command("driftline.cli.tail", "Follow deviations as they happen."),
     "collector": Command("driftline.cli.collector", "Take deviations from agents, store them, feed those who follow."),
+    "collector tokens add": Command("driftline.cli.tokens", "Make a bearer token for a reader.", "add"),
+    "collector tokens list": Command("driftline.cli.tokens", "List the tokens, never their secrets.", "list_tokens"),
+    "collector tokens remove": Command("driftline.cli.tokens", "Remove a token; whoever uses it is cut off.", "remove"),
+    "certs init": Command("driftline.cli.certs", "Make a certificate authority for trying out.", "init"),
+    "certs issue": Command("driftline.cli.certs", "Issue a certificate for an agent, person or collector.", "issue"),
 }
+
+GROUPS = {
+    "certs": "Certificates for trying out mTLS.",
+    "spool": "Deviations that wait on disk for the collector.",
+    "sbom": "What an image ships, and what an SBOM says.",
+    "collector tokens": "Bearer tokens for readers without a certificate.",
+}
+"""Names that are no command themselves, only the beginning of some."""
 
 
 def run(arguments: list[str]) -> int:
@@ -65,20 +89,53 @@ def printable(text: str) -> str:
 
 def build(arguments: list[str]) -> Callable[..., Any]:
     """Return the application with every command's name, but only the command in ``arguments`` imported."""
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
-    app = typer.Typer(
-        help="Tells you when a container does what its image was never seen to do.",
+    wanted = _wanted(arguments)
+    app = _typer("Tells you when a container does what its image was never seen to do.", no_args_is_help=True)
+    app.callback()(_options)
+    groups = {"": app}
+    for name, text in GROUPS.items():
+        groups[name] = _typer(text, no_args_is_help=True)
+    for name, command in COMMANDS.items():
+        parent, _, last = name.rpartition(" ")
+        if any(other.startswith(f"{name} ") for other in COMMANDS):  # a command, and the beginning of others
+            groups[name] = _typer(command.help, invoke_without_command=True)
+            groups[name].callback()(command.load() if name == wanted else _only_the_beginning)
+        else:
+            function = command.load() if name == wanted else _not_imported
+            groups[parent].command(last, help=function.__doc__ or command.help, short_help=command.help)(function)
+    for name, group in groups.items():
+        if name:
+            parent, _, last = name.rpartition(" ")
+            groups[parent].add_typer(group, name=last, short_help=group.info.help)
+    return app
+
+
+def _wanted(arguments: list[str]) -> str:
+    """Return the longest name in COMMANDS that ``arguments`` begin with, options of ours aside."""
+    words = list(takewhile(_is_word, dropwhile(lambda argument: not _is_word(argument), arguments)))
+    names = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+    found = next((name for name in names if name in COMMANDS), "")
+    misspelt = len(words) > len(found.split()) and any(other.startswith(f"{found} ") for other in COMMANDS)
+    return "" if misspelt else found  # `collector tokns` must not start a collector
+
+
+def _is_word(argument: str) -> bool:
+    return not argument.startswith("-")
+
+
+def _typer(text: str, **options: Any) -> typer.Typer:
+    return typer.Typer(
+        help=text,
         add_completion=False,
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
     )
-    app.callback()(_options)
-    for name, command in COMMANDS.items():
-        function = import_module(command.module).command if name == wanted else _not_imported
-        app.command(name, help=function.__doc__ or command.help, short_help=command.help)(function)
-    return app
+
+
+def _only_the_beginning() -> None:
+    """What a command does that is typed only as the beginning of another: nothing."""
 
 
 def _not_imported() -> None:

@@ -7,6 +7,7 @@ response lets the tail go on without a gap. Next: ``render`` makes the lines.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -32,6 +33,8 @@ from driftline.wire.address import DEFAULT_COLLECTOR
 from driftline.wire.backoff import Backoff
 from driftline.wire.client import CollectorClient
 from driftline.wire.convert import SEVERITY_TO_WIRE, deviation_from_wire
+from driftline.wire.credentials import SHOUT, TOKEN_VARIABLE, Credentials, Link, read_token
+from driftline.wire.credentials_files import TlsPaths
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.jsontext import deviation_to_json
 
@@ -62,12 +65,26 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line, with all evidence.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Process tree, file, digest, notes.")] = False,
     follow: Annotated[bool, typer.Option(help="Wait for new ones. Without: end after the stored ones.")] = True,
+    tls_ca: Annotated[str, typer.Option(metavar="FILE", help="PEM file with the CA of the collector.")] = "",
+    tls_cert: Annotated[str, typer.Option(metavar="FILE", help="PEM file with your certificate.")] = "",
+    tls_key: Annotated[str, typer.Option(metavar="FILE", help="PEM file with its private key.")] = "",
+    token_file: Annotated[
+        str, typer.Option(metavar="FILE", help=f"File with your token. Without: {TOKEN_VARIABLE}, if set.")
+    ] = "",
+    insecure_plaintext: Annotated[
+        bool, typer.Option("--insecure-plaintext", help="Read from another machine unencrypted.")
+    ] = False,
 ) -> None:
     """Follow deviations as they happen.
 
     With --no-follow and no --since, all stored deviations are shown. Colours: only on a terminal, and not if NO_COLOR
     is set.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # what fails, we say ourselves
+    paths = TlsPaths(tls_ca, tls_cert, tls_key)
+    link = Link(collector, Credentials(paths, read_token(token_file), insecure_plaintext))
+    if link.plaintext_abroad:
+        _say(SHOUT.format(link.target))
     wanted = pb.DeviationFilter(
         minimum_severity=SEVERITY_TO_WIRE[severity],
         kinds=map(known_kind, kind or ()),
@@ -81,7 +98,7 @@ def command(
     if follow:  # a KeyboardInterrupt raised inside one of gRPC's callbacks would vanish there, and the tail go on
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        watch(collector, request, Printer(json, verbose))
+        watch(link, request, Printer(json, verbose))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # whoever read our lines has gone; nor can Python flush at exit
@@ -109,9 +126,10 @@ def moment(text: str, now_ns: int) -> int:
         raise SettingsError(f"'{escape(text)}' is no time", "write 90s, 30m, 1h, 7d or 2026-11-23T14:00") from None
 
 
-def watch(target: str, request: pb.TailRequest, printer: Printer) -> None:
+def watch(target: str | Link, request: pb.TailRequest, printer: Printer) -> None:
     """Print what ``request`` asks for. Following, it outlives every interruption; else raises CollectorError."""
     backoff, lost, started = Backoff(longest=LONGEST_WAIT), False, time.time_ns()
+    gc.freeze()  # what was imported stays: looking through it for garbage would hold up a line by 20 ms
     while True:
         client = CollectorClient(target)
         try:

@@ -1,7 +1,8 @@
 """The one gRPC client of the collector.
 
-In: a loopback HOST:PORT and request messages. Out: response messages; every failure is a CollectorError that says what
-happened. Why one: options, deadlines and the wording of failures are the same for agents and for people. Next:
+In: a link to the collector and request messages. Out: response messages; every failure is a CollectorError that says
+what happened, or an AccessError if we may not. Why one: options, deadlines, credentials and the wording of failures are
+the same for agents and for people. Next:
 ``uplink`` keeps an agent's stream alive with it, ``cli.tail`` follows with it.
 """
 
@@ -12,10 +13,11 @@ from typing import Any
 
 import grpc
 
-from driftline.errors import CollectorError, DriftlineError, SettingsError
+from driftline.errors import AccessError, CollectorError, DriftlineError, SettingsError
 from driftline.text import escape
 from driftline.wire import service
-from driftline.wire.address import loopback_address
+from driftline.wire.credentials import Link
+from driftline.wire.credentials_diagnosis import diagnose
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
 ANSWER_SECONDS = 10.0
@@ -38,15 +40,15 @@ _OPTIONS = (
 class Stream:
     """Responses of one call, as an iterator. Raises CollectorError when the call ends other than well."""
 
-    def __init__(self, call: Any, target: str) -> None:
+    def __init__(self, call: Any, link: Link) -> None:
         self._call = call
-        self._target = target
+        self._link = link
 
     def __iter__(self) -> Iterator[Any]:
         try:
             yield from self._call
         except grpc.RpcError as error:
-            raise translate(error, self._target) from error
+            raise translate(error, self._link) from error
 
     def cancel(self) -> None:
         """End the call now, from any thread."""
@@ -54,25 +56,33 @@ class Stream:
 
 
 class CollectorClient:
-    """One connection to the collector at ``target``, a loopback HOST:PORT. Raises SettingsError for another."""
+    """One connection to a collector: a ``Link``, or the HOST:PORT of one on this machine that listens in plain text.
 
-    def __init__(self, target: str) -> None:
-        self.target = loopback_address(target)
-        if self.target.endswith(":0"):
-            raise SettingsError(f"nothing listens on port 0 of {self.target}", "give the port the collector printed")
-        self._channel = grpc.insecure_channel(self.target, options=_OPTIONS)
+    Raises SettingsError for an address that needs more than that.
+    """
+
+    def __init__(self, target: str | Link) -> None:
+        self._link = Link(target) if isinstance(target, str) else target
+        self.target = self._link.target
+        files = self._link.files()
+        if files is None:
+            self._channel = grpc.insecure_channel(self.target, options=_OPTIONS)
+        else:
+            ours = (files.key, files.cert) if files.cert else (None, None)
+            credentials = grpc.ssl_channel_credentials(files.ca, *ours)
+            self._channel = grpc.secure_channel(self.target, credentials, options=_OPTIONS)
 
     def report(self, requests: Iterator[pb.ReportRequest]) -> Stream:
         """Open an agent's stream; ``requests`` is read in a thread of gRPC's."""
         method = self._channel.stream_stream(
             service.REPORT, pb.ReportRequest.SerializeToString, pb.ReportResponse.FromString
         )
-        return Stream(method(requests), self.target)
+        return Stream(method(requests, metadata=self._link.metadata), self._link)
 
     def tail(self, request: pb.TailRequest) -> Stream:
         """Follow deviations."""
         method = self._channel.unary_stream(service.TAIL, pb.TailRequest.SerializeToString, pb.TailResponse.FromString)
-        return Stream(method(request), self.target)
+        return Stream(method(request, metadata=self._link.metadata), self._link)
 
     def list_deviations(self, request: pb.ListDeviationsRequest) -> pb.ListDeviationsResponse:
         """Return one page of stored deviations."""
@@ -91,23 +101,28 @@ class CollectorClient:
     def _ask(self, method: str, request: Any, deserializer: Any) -> Any:
         call = self._channel.unary_unary(method, type(request).SerializeToString, deserializer)
         try:
-            return call(request, timeout=ANSWER_SECONDS)
+            return call(request, timeout=ANSWER_SECONDS, metadata=self._link.metadata)
         except grpc.RpcError as error:
-            raise translate(error, self.target) from error
+            raise translate(error, self._link) from error
 
     def close(self) -> None:
         """End the connection and every call on it."""
         self._channel.close()
 
 
-def translate(error: grpc.RpcError, target: str) -> DriftlineError:
-    """Return what ``error`` means to a person: CollectorError, or SettingsError if our request was at fault."""
-    code, details = error.code(), escape(str(error.details() or "")[:_REASON_CHARACTERS])
+def translate(error: grpc.RpcError, link: Link) -> DriftlineError:
+    """Return what ``error`` means to a person: CollectorError, SettingsError if our request was at fault, AccessError
+    if we may not."""
+    code, details, target = error.code(), escape(str(error.details() or "")[:_REASON_CHARACTERS]), link.target
+    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        return AccessError(f"the collector at {target} does not let us in: {details}", "see docs/access.md")
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return SettingsError(f"the collector at {target} refused the request: {details}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return CollectorError(f"what listens on {target} is not a driftline collector of this version: {details}")
     if code is grpc.StatusCode.UNAVAILABLE:
+        if "Connection refused" not in details and (reason := diagnose(link)):
+            return CollectorError(f"collector {target} cannot be reached: {reason}")
         if details.startswith("failed to connect"):  # then a list of every attempt; the last word says it
             details = details.rpartition(": ")[2]
         hint = f"start it with: driftline collector --listen {target}"

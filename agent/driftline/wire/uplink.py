@@ -2,7 +2,8 @@
 
 In: a ``Source`` of messages. Out: the same messages at the collector, acknowledgements back to the source. Why apart
 from the source: what waits in memory today waits on disk tomorrow, and this does not change. One thread,
-``driftline-uplink``; gRPC's own thread reads the source. Next: ``report.stream`` owns one.
+``driftline-uplink``; gRPC's own thread reads the source; over TLS a second one, ``driftline-certificates``, begins a
+new connection when our certificate was replaced. Next: ``report.stream`` owns one.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from driftline.errors import DriftlineError
-from driftline.wire.address import loopback_address
 from driftline.wire.backoff import Backoff
 from driftline.wire.client import CollectorClient, Stream
+from driftline.wire.credentials import Link
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
 _log = logging.getLogger(__name__)
 
 CANCEL_SECONDS = 1.0
 """How long a cancelled call may take to end when the agent stops."""
+
+
+RENEWAL_SECONDS = 5.0
+"""How often the certificate's files are looked at: far sooner than an old one ends, and three stat calls."""
 
 
 class Source(Protocol):
@@ -45,24 +50,26 @@ class Source(Protocol):
 
 
 class Uplink:
-    """Delivers ``source`` to the collector at ``target`` until stopped, whatever happens to the connection.
+    """Delivers ``source`` over ``link`` until stopped, whatever happens to the connection."""
 
-    Raises SettingsError if ``target`` is not a loopback HOST:PORT.
-    """
-
-    def __init__(self, target: str, source: Source) -> None:
-        self._target = loopback_address(target)
+    def __init__(self, link: Link, source: Source) -> None:
+        self._link = link
+        self._target = link.target
         self._source = source
         self._backoff = Backoff()
         self._stop = threading.Event()
         self._call: Stream | None = None
         self._connected = False
         self._complained = False
+        self._renewing = False
         self._thread = threading.Thread(target=self._run, name="driftline-uplink", daemon=True)
+        self._renewal = threading.Thread(target=self._renew, name="driftline-certificates", daemon=True)
 
     def start(self) -> None:
         """Start delivering. An unreachable collector is no error: it is tried until ``stop``."""
         self._thread.start()
+        if self._link.tls:
+            self._renewal.start()
 
     def stop(self, timeout: float) -> None:
         """Deliver what is left for at most ``timeout`` seconds, then end."""
@@ -72,6 +79,8 @@ class Uplink:
         if (call := self._call) is not None:
             call.cancel()
         self._thread.join(CANCEL_SECONDS)
+        if self._link.tls:
+            self._renewal.join(CANCEL_SECONDS)
 
     @property
     def connected(self) -> bool:
@@ -88,7 +97,8 @@ class Uplink:
                 self._stop.wait(self._backoff.next())
 
     def _connect(self) -> None:
-        client = CollectorClient(self._target)
+        self._renewing = False
+        client = CollectorClient(self._link)
         try:
             self._call = client.report(self._source.open())
             if not self._stop.is_set():
@@ -115,6 +125,20 @@ class Uplink:
 
     def _complain(self, error: DriftlineError) -> None:
         """Say once per outage that deviations wait: what waits is counted and visible elsewhere."""
+        if self._renewing:
+            return
         if not self._complained and not self._stop.is_set():
-            _log.warning("%s; deviations wait in memory, trying again", error.args[0])
+            _log.warning("%s; deviations wait, trying again", error.args[0])
         self._complained = True
+
+    def _renew(self) -> None:
+        """Connect anew once our files have changed: what was not acknowledged is sent again, nothing is lost."""
+        used = self._link.files()
+        while not self._stop.wait(RENEWAL_SECONDS):
+            if (now := self._link.files()) == used:
+                continue
+            used = now
+            _log.warning("the certificate's files have changed: connecting anew to %s", self._target)
+            self._renewing = True
+            if (call := self._call) is not None:
+                call.cancel()

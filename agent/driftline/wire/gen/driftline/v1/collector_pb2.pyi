@@ -180,21 +180,34 @@ class ListAgentsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListAgentsResponse(_message.Message):
-    __slots__ = ("agents",)
+    __slots__ = ("agents", "warnings", "access")
+    class AccessEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     AGENTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
     agents: _containers.RepeatedCompositeFieldContainer[AgentStatus]
-    def __init__(self, agents: _Optional[_Iterable[_Union[AgentStatus, _Mapping]]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    access: _containers.ScalarMap[str, int]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentStatus, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., access: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class AgentStatus(_message.Message):
-    __slots__ = ("hello", "last_seen_wall_ns", "connected", "heartbeat", "rejected")
+    __slots__ = ("hello", "last_seen_wall_ns", "connected", "heartbeat", "rejected", "transport")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_WALL_NS_FIELD_NUMBER: _ClassVar[int]
     CONNECTED_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     last_seen_wall_ns: int
     connected: bool
     heartbeat: Heartbeat
     rejected: int
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., last_seen_wall_ns: _Optional[int] = ..., connected: _Optional[bool] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rejected: _Optional[int] = ...) -> None: ...
+    transport: str
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., last_seen_wall_ns: _Optional[int] = ..., connected: _Optional[bool] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rejected: _Optional[int] = ..., transport: _Optional[str] = ...) -> None: ...

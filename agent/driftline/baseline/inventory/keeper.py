@@ -1,0 +1,152 @@
+"""The inventories of the images that run here: made in the background, kept while they are needed.
+
+In: images the agent meets. Out: their inventories, as soon as there are any. Why a thread: an image is read in a child
+that takes seconds, and no event waits for it; until then a deviation says nothing about packages. Next: the pipeline
+asks ``get`` when it tells a deviation.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+
+from driftline.baseline.inventory.apart import Request, make_apart
+from driftline.baseline.inventory.directory import sbom_of
+from driftline.baseline.inventory.inventory import Inventory
+from driftline.baseline.inventory.packed import load, path_of
+from driftline.baseline.inventory.schema import InventoryError
+from driftline.errors import DriftlineError
+from driftline.nouns import Loss
+
+MAX_WAITING = 256
+"""Images waiting to be read: a node runs fewer different ones at once."""
+MAX_KEPT = 32
+"""Inventories in memory, some 0.2 to 2 MiB each; beyond it the one longest not asked for is read again when needed."""
+MAX_FAILED = 1_024
+"""Images that could not be read, not tried again until the agent restarts."""
+MAX_ERRORS = 64
+"""Errors waiting to be told; each is one image's."""
+STOP_SECONDS = 1.0
+"""Longest ``stop`` waits: a child still at work ends with the agent."""
+
+
+class Keeper:
+    """Owns the thread ``inventory``. ``sbom_dir``: SBOMs named after their images, "" for none."""
+
+    def __init__(self, state_dir: str, sbom_dir: str = "", syft: bool = False) -> None:
+        self._state_dir, self._sbom_dir, self._syft = state_dir, sbom_dir, syft
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[str, tuple[str, ...]]] = deque()
+        self._kept: OrderedDict[str, Inventory] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()  # waiting, in hand, or failed
+        self._errors: deque[InventoryError] = deque(maxlen=MAX_ERRORS)
+        self._refused = self._failures = 0
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="inventory", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def want(self, image: str, layers: tuple[str, ...]) -> None:
+        """Have the inventory of ``image`` made, unless it is there, under way or known to fail.
+
+        ``layers``: its directories, topmost first, without the container's writable one. Too many waiting: counted.
+        """
+        with self._changed:
+            if image in self._kept or image in self._known:
+                return
+            if len(self._waiting) >= MAX_WAITING:
+                self._refused += 1
+                return
+            self._remember(image)
+            self._waiting.append((image, layers))
+            self._changed.notify()
+
+    def get(self, image: str) -> Inventory | None:
+        """Return the inventory of ``image``, None while there is none."""
+        with self._changed:
+            found = self._kept.get(image)
+            if found is not None:
+                self._kept.move_to_end(image)
+            return found
+
+    def take_errors(self) -> list[InventoryError]:
+        """Return what went wrong since the last call. Raises DriftlineError, once, if the thread died."""
+        with self._changed:
+            errors, failure = list(self._errors), self._failure
+            self._errors.clear()
+            self._failure = None
+        if failure is not None:
+            raise DriftlineError(f"the thread that makes inventories ended: {failure!r}") from failure
+        return errors
+
+    def losses(self) -> list[Loss]:
+        """Return and reset the images that have no inventory: too many waited, or they could not be read."""
+        with self._changed:
+            causes = {"images_full": self._refused, "unreadable": self._failures}
+            self._refused = self._failures = 0
+        return [Loss("inventory", cause, count) for cause, count in causes.items() if count]
+
+    def stop(self) -> bool:
+        """End the thread after the image in hand; False if it did not end in ``STOP_SECONDS``."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(STOP_SECONDS)
+        return not self._thread.is_alive()
+
+    def _remember(self, image: str) -> None:
+        self._known[image] = None
+        if len(self._known) > MAX_FAILED + MAX_WAITING:
+            self._known.popitem(last=False)
+
+    def _run(self) -> None:
+        try:
+            while (task := self._next()) is not None:
+                self._make(*task)
+        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take_errors() raises it in the main loop
+            with self._changed:
+                self._failure = error
+
+    def _next(self) -> tuple[str, tuple[str, ...]] | None:
+        with self._changed:
+            while not (self._waiting or self._stopping):
+                self._changed.wait()
+            return None if self._stopping else self._waiting.popleft()
+
+    def _make(self, image: str, layers: tuple[str, ...]) -> None:
+        try:
+            inventory = self._load_or_make(image, layers)
+        except InventoryError as error:
+            with self._changed:
+                self._failures += 1
+                self._errors.append(error)
+            return
+        with self._changed:
+            self._known.pop(image, None)
+            self._kept[image] = inventory
+            if len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+
+    def _load_or_make(self, image: str, layers: tuple[str, ...]) -> Inventory:
+        """What an earlier agent kept, or a new one; a file that is damaged is told, and made anew."""
+        try:
+            kept = load(path_of(self._state_dir, image))
+        except InventoryError as error:
+            kept = None
+            with self._changed:
+                self._errors.append(error)
+        if kept is not None:
+            return kept
+        sbom = sbom_of(self._sbom_dir, image) if self._sbom_dir else None
+        return make_apart(
+            Request(
+                image=image,
+                state_dir=self._state_dir,
+                layers=layers,
+                sbom=str(sbom or ""),
+                syft=self._syft and sbom is None,
+            )
+        )

@@ -1,0 +1,145 @@
+"""Inventories are made in the background, once per image, and whatever fails is told and counted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from driftline.baseline.inventory import keeper as keeper_module
+from driftline.baseline.inventory.keeper import Keeper
+from driftline.baseline.inventory.packed import path_of
+from driftline.errors import DriftlineError
+from driftline.nouns import Loss
+from unit.inventory.roots import DATA, debian, fill
+
+IMAGE = "sha256:" + "a" * 64
+OTHER = "sha256:" + "b" * 64
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    sboms = fill(tmp_path / "sboms", {f"{IMAGE.replace(':', '-')}.json": (DATA / "cyclonedx-1.5.json").read_bytes()})
+    found = Keeper(str(tmp_path / "state"), str(sboms))
+    found.start()
+    yield found
+    assert found.stop()
+
+
+def test_it_is_made_with_the_images_own_sbom_and_then_there(keeper: Keeper, tmp_path: Path) -> None:
+    root = str(debian(tmp_path / "root"))
+    assert keeper.get(IMAGE) is None
+    keeper.want(IMAGE, (root,))
+    keeper.want(IMAGE, (root,))
+    wait(lambda: keeper.get(IMAGE))
+    found = keeper.get(IMAGE)
+    assert found is not None
+    assert found.describe("/usr/bin/curl").endswith("in the SBOM")
+    assert keeper.take_errors() == []
+    assert keeper.losses() == []
+
+
+def test_what_an_earlier_agent_kept_is_used_without_the_image(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.want(IMAGE, (str(debian(tmp_path / "root")),))
+    wait(lambda: keeper.get(IMAGE))
+    later = Keeper(str(tmp_path / "state"))
+    later.start()
+    later.want(IMAGE, ("/nowhere",))
+    wait(lambda: later.get(IMAGE))
+    assert later.stop()
+
+
+def test_a_damaged_file_is_told_and_made_anew(keeper: Keeper, tmp_path: Path) -> None:
+    fill(tmp_path, {str(path_of("/state", IMAGE)): b"noise"})
+    keeper.want(IMAGE, (str(debian(tmp_path / "root")),))
+    wait(lambda: keeper.get(IMAGE))
+    (error,) = keeper.take_errors()
+    assert "is no inventory" in str(error)
+
+
+def test_an_image_that_cannot_be_read_is_told_once_and_counted(keeper: Keeper) -> None:
+    keeper.want(OTHER, ("/nowhere",))
+    wait(lambda: keeper._errors)
+    (error,) = keeper.take_errors()
+    assert "/nowhere cannot be opened" in str(error)
+    keeper.want(OTHER, ("/nowhere",))
+    time.sleep(0.1)
+    assert keeper.take_errors() == []
+    assert keeper.losses() == [Loss("inventory", "unreadable", 1)]
+    assert keeper.get(OTHER) is None
+
+
+def test_bounds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "MAX_WAITING", 2)
+    idle = Keeper(str(tmp_path))  # not started: nobody takes them
+    for number in range(5):
+        idle.want(f"sha256:{number}", ("/",))
+    assert idle.losses() == [Loss("inventory", "images_full", 3)]
+    assert idle.losses() == []
+
+
+def test_only_so_many_are_kept_in_memory(keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "MAX_KEPT", 1)
+    root = str(debian(tmp_path / "root"))
+    for image in (IMAGE, OTHER, IMAGE):
+        keeper.want(image, (root,))
+        wait(partial(keeper.get, image))
+    assert keeper.get(OTHER) is None
+
+
+def test_a_thread_that_died_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path) -> None:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(keeper_module, "load", broken)
+    found = Keeper(str(tmp_path))
+    found.start()
+    found.want(IMAGE, ("/",))
+    wait(lambda: not found._thread.is_alive())
+    with pytest.raises(DriftlineError, match="bug"):
+        found.take_errors()
+    assert found.stop()
+
+
+def test_the_child_ends_with_the_agent_and_leaves_nothing(tmp_path: Path) -> None:
+    """Its input stays open here: the child waits for the rest of it, as if it were at work."""
+    code = """if True:
+        import os, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-m", "driftline.baseline.inventory.child"], stdin=0)
+        print(child.pid, flush=True)
+        time.sleep(60)
+    """
+    reading, writing = os.pipe()
+    agent = subprocess.Popen([sys.executable, "-c", code], stdin=reading, stdout=subprocess.PIPE, text=True)
+    try:
+        assert agent.stdout is not None
+        child = int(agent.stdout.readline())
+        signals = Path(f"/proc/{child}/status")
+        caught = 1 << (signal.SIGTERM - 1)
+        wait(lambda: int(signals.read_text().partition("SigCgt:\t")[2].split()[0], 16) & caught)
+        time.sleep(0.2)
+        agent.kill()
+        agent.wait()
+        wait(lambda: not signals.exists() or "Z (zombie)" in signals.read_text())
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)  # ours to reap only where the rig made this process adopt orphans
+    finally:
+        agent.kill()
+        agent.communicate()
+        os.close(reading)
+        os.close(writing)
