@@ -1,45 +1,84 @@
-"""Deviations on their way to the collector, kept in memory until acknowledged.
+"""Deviations on their way to the collector, kept until acknowledged.
 
-In: deviations and heartbeats from any thread. Out: messages for the uplink, in order; after a lost connection what was
-not acknowledged comes again under its old sequence number. Why apart from the uplink: a spool on disk takes this
-module's place (it is one ``wire.uplink.Source``). Next: ``stream`` wires it to the uplink.
+In: deviations and heartbeats from any thread. Out: messages for the uplink; after a lost connection what was not
+acknowledged comes again under its old sequence number. With a spool each deviation is written to it before it is sent,
+and what no connection takes is only there; without one, or while its disk refuses, the memory queue keeps them. Why
+apart from the uplink: that one needs only a ``wire.uplink.Source``. Next: ``stream`` wires it to the uplink.
+
+Order: a batch holds entries in order. A backlog of up to ORDERED entries goes out before anything newer. A longer one
+takes turns with what is live, each in its own order: the ids (UUIDv7) tell the order of both together.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import Counter, deque
+import time
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from driftline.nouns import Deviation, Loss
 from driftline.report.queue import SeverityQueue
+from driftline.report.spool import Item, Spool
+from driftline.report.window import Window
 from driftline.wire import service
-from driftline.wire.convert import deviation_to_wire, loss_to_wire
+from driftline.wire.convert import deviation_to_wire
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.gen.driftline.v1 import deviation_pb2
+
+_log = logging.getLogger(__name__)
 
 WINDOW_BATCHES = 8
 """Batches sent and not acknowledged: enough to keep the collector busy, few enough to bound memory at about 8 MiB."""
 
-HEARTBEAT_LOSSES = 1000
-"""Losses told one by one in a heartbeat: some causes for each of hundreds of containers, in about 40 KiB."""
+BACKLOG_BATCHES = 4
+"""Of these, from the backlog: what is live waits behind four batches at most, a fifth of a second."""
+
+ORDERED = 4096
+"""Longest backlog in entries that goes out before what is live: the collector stores it in less than half a second."""
+
+BUSY_SECONDS = 0.1
+"""How long what is live is left to a connection that took or acknowledged something: a batch takes half of it."""
+
+RETRY_SECONDS = 5.0
+"""Pause before a disk that refused is tried again."""
+
+
+class _Encoded(NamedTuple):
+    severity: int
+    message: deviation_pb2.Deviation
 
 
 class Backlog:
-    """Implements ``wire.uplink.Source``. ``hello`` opens every connection; at most ``capacity`` deviations wait."""
+    """Implements ``wire.uplink.Source``; ``hello`` opens every connection, ``capacity`` deviations fit into memory.
 
-    def __init__(self, hello: pb.Hello, capacity: int) -> None:
+    ``spooled``: nothing is sent until ``attach`` has brought the spool, or said that there is none.
+    """
+
+    def __init__(self, hello: pb.Hello, capacity: int, spooled: bool = False) -> None:
         self._hello = hello
         self._queue = SeverityQueue(capacity)
-        self._unacknowledged: deque[pb.Batch] = deque()
-        self._unacknowledged_deviations = 0
+        self._held: list[_Encoded] = []  # taken from the queue, refused by the disk; at most one batch
+        self._window = Window()
         self._heartbeat: pb.Heartbeat | None = None
         self._losses: Counter[str] = Counter()
-        self._sequence = 0
         self._connection = 0
         self._finishing = False
         self._changed = threading.Condition()
-        self._building = threading.Lock()  # one connection at a time turns deviations into batches
+        self._building = threading.Lock()  # one thread at a time takes deviations out: order is kept
+        self._spool: Spool | None = None
+        self._opening = spooled
+        self._retry_at = 0.0  # time.monotonic() before which the disk is not asked
+        self._flowing = False  # the present connection takes batches: gRPC asks for one once the hello is on its way
+        self._live_was_last = False
+        self._moved = 0.0  # time.monotonic() at which a connection took or brought something
+        self.work = threading.Event()
+        """Set when the keeper has something to do."""
+
+    # --- the agent's side --------------------------------------------------------------------------------------------
 
     def put(self, deviation: Deviation) -> None:
         """Add ``deviation``. When full, the oldest of the lowest severity is given up and counted."""
@@ -47,6 +86,7 @@ class Backlog:
             if self._queue.put(deviation) is not None:
                 self._losses["queue_full"] += 1
             self._changed.notify_all()
+        self.work.set()
 
     def put_heartbeat(self, heartbeat: pb.Heartbeat) -> None:
         """Send ``heartbeat`` next, in place of one that still waits."""
@@ -58,24 +98,83 @@ class Backlog:
     def losses(self) -> list[Loss]:
         """Return what was given up, by cause."""
         with self._changed:
-            return [Loss("report", cause, count) for cause, count in sorted(self._losses.items())]
+            own = [Loss("report", cause, count) for cause, count in sorted(self._losses.items())]
+        return own + (self._spool.losses() if self._spool else [])
+
+    def counters(self) -> dict[str, int]:
+        """Return the spool's figures, none without one."""
+        return self._spool.counters() if self._spool else {}
 
     def abandon(self) -> None:
-        """Count all that is left as not delivered: the agent ends."""
+        """Count all that is only in memory as not delivered: the agent ends."""
         with self._changed:
-            if left := len(self._queue) + self._unacknowledged_deviations:
+            if left := len(self._queue) + len(self._held) + self._window.in_memory:
                 self._losses["not_delivered"] = left
+
+    def _figures(self) -> pb.QueueFigures:
+        spooled = self._spool.unsent if self._spool else 0
+        return pb.QueueFigures(
+            waiting=max(0, len(self._queue) + len(self._held) + spooled),
+            unacknowledged=self._window.deviations,
+            capacity=self._queue.capacity,
+        )
+
+    # --- the keeper's side -------------------------------------------------------------------------------------------
+
+    def attach(self, spool: Spool | None) -> None:
+        """Use ``spool`` from now on; None: there is none at present."""
+        with self._changed:
+            self._spool, self._opening = spool, False
+            self._changed.notify_all()
+
+    def keep(self, everything: bool = False) -> None:
+        """Write what waits in memory to the spool, unless a connection is busy taking it."""
+        with self._building:
+            while self.waiting:
+                if self._send_early():
+                    continue
+                if (self._busy() and not everything) or not self._store():
+                    break
+        with self._changed:
+            self._changed.notify_all()
+
+    def _busy(self) -> bool:
+        """Whether a connection is about to take what waits: then it need not become part of the backlog."""
+        moving = time.monotonic() - self._moved < BUSY_SECONDS
+        return moving and 2 * len(self._queue) < self._queue.capacity
+
+    def _send_early(self) -> bool:
+        """Make a batch of what is live before the connection asks for it: it must not fall behind a long backlog."""
+        spool = self._spool
+        if spool is None or not (self._flowing and self._overtaken(spool) and len(self._window) < WINDOW_BATCHES):
+            return False
+        self._send_live()
+        return True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether deviations wait in memory."""
+        return bool(self._queue or self._held)
+
+    @property
+    def down(self) -> bool:
+        """Whether the disk refused a moment ago."""
+        return time.monotonic() < self._retry_at
+
+    # --- the uplink's side -------------------------------------------------------------------------------------------
 
     def open(self) -> Iterator[pb.ReportRequest]:
         """See ``wire.uplink.Source``."""
         with self._changed:
             self._connection += 1
+            self._flowing = False
             return self._messages(self._connection)
 
     def close(self) -> None:
         """See ``wire.uplink.Source``."""
         with self._changed:
             self._connection += 1
+            self._flowing, self._moved = False, 0.0
             self._changed.notify_all()
 
     def finish(self) -> None:
@@ -88,16 +187,20 @@ class Backlog:
     def done(self) -> bool:
         """See ``wire.uplink.Source``."""
         with self._changed:
-            return self._finishing and not self._queue and not self._unacknowledged
+            return self._finishing and not self._left() and not self._window
 
     def acknowledge(self, acknowledgement: pb.Acknowledgement) -> None:
         """See ``wire.uplink.Source``."""
         with self._changed:
-            while self._unacknowledged and self._unacknowledged[0].sequence <= acknowledgement.sequence:
-                self._unacknowledged_deviations -= len(self._unacknowledged.popleft().deviations)
+            self._moved = time.monotonic()
+            done = self._window.acknowledge(acknowledgement.sequence)
             if acknowledgement.rejected:
                 self._losses["rejected"] += acknowledgement.rejected
             self._changed.notify_all()
+        if self._spool is not None:  # not under ``_changed``: ``put`` never waits for a disk
+            for first, last in done:
+                self._spool.acknowledge(first, last)
+            self.work.set()
 
     def _messages(self, connection: int) -> Iterator[pb.ReportRequest]:
         yield pb.ReportRequest(hello=self._hello)
@@ -108,85 +211,152 @@ class Backlog:
 
     def _next(self, connection: int, sent: int) -> pb.ReportRequest | None:
         """Wait for the next message on ``connection``, which has sent batches up to ``sent``; None when it ends."""
-        with self._building:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._something(connection, sent))
-                    if self._connection != connection:
-                        return None
-                    if (message := self._ready(sent)) is not None:
-                        return message
-                    if not self._queue:
-                        return None
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._something(connection, sent))
+                if self._connection != connection:
+                    return None
+                if (message := self._ready(sent)) is not None:
+                    return message
+                if self._finishing and not self._left():
+                    return None
+            with self._building:
                 self._build()
 
     def _something(self, connection: int, sent: int) -> bool:
         return (
             self._connection != connection
             or self._heartbeat is not None
-            or self._unsent(sent) is not None
-            or (bool(self._queue) and len(self._unacknowledged) < WINDOW_BATCHES)
-            or (self._finishing and not self._queue)
+            or self._window.after(sent) is not None
+            or self._buildable()
+            or (self._finishing and not self._left())
         )
 
     def _ready(self, sent: int) -> pb.ReportRequest | None:
         if (heartbeat := self._heartbeat) is not None:
             self._heartbeat = None
             return pb.ReportRequest(heartbeat=heartbeat)
-        batch = self._unsent(sent)
-        return None if batch is None else pb.ReportRequest(batch=batch)
+        if (batch := self._window.after(sent)) is None:
+            return None
+        self._flowing = True
+        return pb.ReportRequest(batch=batch)
 
-    def _unsent(self, sent: int) -> pb.Batch | None:
-        return next((batch for batch in self._unacknowledged if batch.sequence > sent), None)
+    def _left(self) -> bool:
+        """Whether anything was not sent yet."""
+        return self.waiting or self._opening or (self._spool is not None and self._spool.more)
+
+    def _buildable(self) -> bool:
+        """Whether there is something to send and room in the window for it."""
+        if self._opening:
+            return False
+        live = self.waiting and len(self._window) < WINDOW_BATCHES
+        return live or self._backlog_next()
+
+    def _backlog_next(self) -> bool:
+        return self._spool is not None and self._spool.more and len(self._window) < BACKLOG_BATCHES
+
+    # --- making batches, under ``_building`` ------------------------------------------------------------------------
 
     def _build(self) -> None:
-        """Turn what waits into one batch. Not under ``_changed``: escaping takes time, and ``put`` never waits."""
-        batch, size = pb.Batch(), 0
-        while len(batch.deviations) < service.BATCH_DEVIATIONS and size < service.BATCH_BYTES:
+        """Make one batch, or bring what must keep its order to disk. Escaping takes time: not under ``_changed``."""
+        spool = self._spool
+        if not self._buildable():  # another connection's thread was faster
+            return
+        if self.waiting and spool is not None and spool.more and not self.down:
+            if not self._overtaken(spool):
+                self._store()
+            elif not (self._live_was_last and self._backlog_next()):
+                return self._send_live()
+        elif self.waiting:
+            return self._send_live()
+        if spool is not None and self._backlog_next():
+            self._send_backlog(spool)
+
+    def _overtaken(self, spool: Spool) -> bool:
+        """Whether the backlog is too long to make what is live wait for its end."""
+        return spool.unsent > ORDERED and spool.may_overtake
+
+    def _send_live(self) -> None:
+        """Put what waits in memory into a batch, after it was written to the spool."""
+        taken = self._take()
+        first, written = self._write(taken, overtaking=True)
+        batch = pb.Batch()
+        batch.deviations.extend(one.message for one in taken)
+        self._live_was_last = True
+        self._moved = time.monotonic()
+        self._send(batch, (first, first + written - 1) if written else None, len(taken) - written)
+
+    def _send_backlog(self, spool: Spool) -> None:
+        """Put the spool's next entries into a batch."""
+        self._live_was_last = False
+        chunk = spool.read(service.BATCH_DEVIATIONS, service.BATCH_BYTES)
+        if chunk is None:
+            return
+        batch = pb.Batch()
+        for entry in chunk.entries:
+            try:
+                batch.deviations.append(deviation_pb2.Deviation.FromString(entry.payload))
+            except DecodeError:  # the checksum was right: another version wrote something else
+                cause = "undecodable"
+                self._lose(cause)
+        self._send(batch, (chunk.first, chunk.last), 0)
+
+    def _send(self, batch: pb.Batch, spooled: tuple[int, int] | None, in_memory: int) -> None:
+        if batch.deviations:
+            with self._changed:
+                self._window.add(batch, spooled, in_memory)
+        elif spooled and self._spool:
+            self._spool.acknowledge(*spooled)
+
+    def _store(self) -> bool:
+        """Bring up to one batch from memory to disk; False if that cannot be done now."""
+        taken = self._take()
+        _first, written = self._write(taken, overtaking=False)
+        self._held = taken[written:]
+        return not self._held
+
+    def _write(self, taken: list[_Encoded], overtaking: bool) -> tuple[int, int]:
+        """Write to the spool if there is a disk for it; return the first sequence and how many were written."""
+        spool = self._spool
+        if spool is None or self.down or not taken:
+            return 0, 0
+        items = [Item(one.severity, one.message.id, one.message.SerializeToString()) for one in taken]
+        first, written = spool.append(items, overtaking)
+        if (trouble := spool.trouble) is not None:
+            if not self._retry_at:
+                _log.warning("the spool cannot be written (%s): deviations wait in memory", trouble.strerror or trouble)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+        elif self._retry_at:
+            _log.warning("the spool can be written again")
+            self._retry_at = 0.0
+        return first, written
+
+    def _take(self) -> list[_Encoded]:
+        """Return what waits in memory, up to a batch."""
+        taken, size = self._held, 0
+        self._held = []
+        while len(taken) < service.BATCH_DEVIATIONS and size < service.BATCH_BYTES:
             with self._changed:
                 deviation = self._queue.pop()
             if deviation is None:
                 break
-            if (message := self._encode(deviation)) is not None:
-                batch.deviations.append(message)
-                size += message.ByteSize()
-        if batch.deviations:
-            with self._changed:
-                self._sequence += 1
-                batch.sequence = self._sequence
-                self._unacknowledged.append(batch)
-                self._unacknowledged_deviations += len(batch.deviations)
+            if (encoded := self._encode(deviation)) is not None:
+                taken.append(encoded)
+                size += encoded.message.ByteSize()
+        return taken
 
-    def _encode(self, deviation: Deviation) -> deviation_pb2.Deviation | None:
+    def _encode(self, deviation: Deviation) -> _Encoded | None:
         try:
             message = deviation_to_wire(deviation)
         except (ValueError, TypeError):  # a number its field cannot hold must not end the stream for all others
             cause = "unencodable"
         else:
             if message.ByteSize() <= service.DEVIATION_BYTES:
-                return message
+                return _Encoded(deviation.severity.rank, message)
             cause = "too_large"
-        with self._changed:
-            self._losses[cause] += 1
+        self._lose(cause)
         return None
 
-    def _figures(self) -> pb.QueueFigures:
-        return pb.QueueFigures(
-            waiting=len(self._queue),
-            unacknowledged=self._unacknowledged_deviations,
-            capacity=self._queue.capacity,
-        )
-
-
-def make_heartbeat(losses: list[Loss], counters: dict[str, int], providers: dict[str, str]) -> pb.Heartbeat:
-    """Return the message for one heartbeat; a loss named twice (same hook, cause, cgroup) is told once.
-
-    Beyond HEARTBEAT_LOSSES the smallest are added up by hook and cause, no longer attributed to a cgroup.
-    """
-    unique = {(loss.hook, loss.cause, loss.cgroup): loss for loss in losses}
-    largest = sorted(unique.values(), key=lambda loss: loss.count, reverse=True)
-    sums: Counter[tuple[str, str]] = Counter()
-    for loss in largest[HEARTBEAT_LOSSES:]:
-        sums[loss.hook, loss.cause] += loss.count
-    told = [*largest[:HEARTBEAT_LOSSES], *(Loss(hook, cause, count) for (hook, cause), count in sums.items())]
-    return pb.Heartbeat(losses=map(loss_to_wire, told), counters=counters, hook_providers=providers)
+    def _lose(self, cause: str) -> None:
+        with self._changed:
+            self._losses[cause] += 1

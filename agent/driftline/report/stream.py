@@ -1,7 +1,7 @@
 """The sink that streams to the collector.
 
-In: deviations and heartbeats. Out: the collector's store, at least once, in order. Why it is so thin: ``backlog``
-keeps, ``wire.uplink`` delivers. Next: the collector's ``ingest``.
+In: deviations and heartbeats. Out: the collector's store, at least once, in order. Why it is so thin: ``backlog`` and
+its ``spool`` keep, ``wire.uplink`` delivers. Next: the collector's ``ingest``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 
 from driftline import __version__
 from driftline.nouns import Deviation, Loss
-from driftline.report.backlog import Backlog, make_heartbeat
+from driftline.report.backlog import Backlog
+from driftline.report.heartbeat import make_heartbeat
+from driftline.report.keeper import Keeper
+from driftline.report.spool import SpoolOptions
 from driftline.text import escape
+from driftline.wire.credentials import PLAINTEXT, Credentials, Link
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.uplink import Uplink
 
@@ -31,16 +35,36 @@ class AgentIdentity:
         return pb.Hello(node=escape(self.node), version=self.version, abi=self.abi, boot_id=self.boot_id)
 
 
-class StreamSink:
-    """Streams to the collector at ``target`` (loopback HOST:PORT); implements ``sink.Sink``."""
+KEEP_SECONDS = 1.0
+"""How long what is left may take to reach the disk when the agent stops: 10 000 deviations take a third of it."""
 
-    def __init__(self, target: str, identity: AgentIdentity, capacity: int) -> None:
+
+class StreamSink:
+    """Streams to the collector at ``target`` (HOST:PORT); implements ``sink.Sink``.
+
+    With ``spool``, deviations wait on disk, also for the next agent; without, in memory: at most ``capacity``.
+    Raises SettingsError if the address needs other credentials, or their files are wrong.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        identity: AgentIdentity,
+        capacity: int,
+        credentials: Credentials = PLAINTEXT,
+        spool: SpoolOptions | None = None,
+    ) -> None:
         self._identity = identity
-        self._backlog = Backlog(identity.hello(), capacity)
-        self._uplink = Uplink(target, self._backlog)
+        self._backlog = Backlog(identity.hello(), capacity, spooled=spool is not None)
+        self._keeper = Keeper(self._backlog, spool) if spool else None
+        link = Link(target, credentials)
+        self.plaintext_abroad = link.plaintext_abroad
+        self._uplink = Uplink(link, self._backlog)
 
     def start(self) -> None:
         """See ``sink.Sink``."""
+        if self._keeper:
+            self._keeper.start()
         self._uplink.start()
 
     def submit(self, deviation: Deviation) -> None:
@@ -51,7 +75,7 @@ class StreamSink:
         """See ``sink.Sink``."""
         own = self._backlog.losses()
         providers = {escape(hook): escape(provider) for hook, provider in self._identity.hook_providers.items()}
-        self._backlog.put_heartbeat(make_heartbeat([*losses, *own], counters, providers))
+        self._backlog.put_heartbeat(make_heartbeat([*losses, *own], counters | self._backlog.counters(), providers))
 
     def losses(self) -> list[Loss]:
         """See ``sink.Sink``."""
@@ -60,6 +84,8 @@ class StreamSink:
     def stop(self, timeout: float) -> None:
         """See ``sink.Sink``."""
         self._uplink.stop(timeout)
+        if self._keeper:
+            self._keeper.stop(KEEP_SECONDS)
         self._backlog.abandon()
 
     @property

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from driftline.nouns import Loss, Severity
-from driftline.report.backlog import HEARTBEAT_LOSSES, WINDOW_BATCHES, Backlog, make_heartbeat
+from driftline.report.backlog import WINDOW_BATCHES, Backlog
+from driftline.report.heartbeat import HEARTBEAT_LOSSES, make_heartbeat
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import BATCH_BYTES, BATCH_DEVIATIONS
 from unit.wire.samples import deviation

@@ -1,0 +1,29 @@
+"""How the agent is, as one message.
+
+In: losses and counters since the agent started. Out: a heartbeat of bounded size. Next: ``backlog`` sends the newest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from driftline.nouns import Loss
+from driftline.wire.convert import loss_to_wire
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+
+HEARTBEAT_LOSSES = 1000
+"""Losses told one by one in a heartbeat: some causes for each of hundreds of containers, in about 40 KiB."""
+
+
+def make_heartbeat(losses: list[Loss], counters: dict[str, int], providers: dict[str, str]) -> pb.Heartbeat:
+    """Return the message for one heartbeat; a loss named twice (same hook, cause, cgroup) is told once.
+
+    Beyond HEARTBEAT_LOSSES the smallest are added up by hook and cause, no longer attributed to a cgroup.
+    """
+    unique = {(loss.hook, loss.cause, loss.cgroup): loss for loss in losses}
+    largest = sorted(unique.values(), key=lambda loss: loss.count, reverse=True)
+    sums: Counter[tuple[str, str]] = Counter()
+    for loss in largest[HEARTBEAT_LOSSES:]:
+        sums[loss.hook, loss.cause] += loss.count
+    told = [*largest[:HEARTBEAT_LOSSES], *(Loss(hook, cause, count) for (hook, cause), count in sums.items())]
+    return pb.Heartbeat(losses=map(loss_to_wire, told), counters=counters, hook_providers=providers)
