@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from driftline.baseline.inventory.keeper import Keeper
 from driftline.baseline.shelf import Shelf, Shelved
 from driftline.baseline.store import BaselineStore
 from driftline.errors import DriftlineError, StateError
@@ -26,6 +27,7 @@ from driftline.identify.engines.installed import installed_engines
 from driftline.identify.hierarchy import find
 from driftline.identify.late import LateReader
 from driftline.identify.resolver import Resolver
+from driftline.inventories import Inventories, may_read_layers
 from driftline.live import trace_existing
 from driftline.nouns import Loss
 from driftline.pipeline import Pipeline
@@ -66,6 +68,7 @@ class Agent:
         self._told: dict[tuple[str, str], int] = {}
         self._started = time.monotonic()
         self._complaints: set[str] = set()
+        self._keeper: Keeper | None = None
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -95,7 +98,10 @@ class Agent:
         self._resolver = Resolver(
             installed_engines(settings), settings.identify_seconds, settings.watched_roots, self.wake
         )
-        self._worker = Worker(settings.hash_bytes, (f"{settings.podman_root}/overlay",), self.wake)
+        bases = (f"{settings.podman_root}/overlay",)
+        self._worker = Worker(settings.hash_bytes, bases, self.wake)
+        if settings.inventory and state:
+            self._keep_inventories(state)
         self.pipeline = Pipeline(
             settings,
             self._sensor,
@@ -105,6 +111,7 @@ class Agent:
             self._worker,
             self._on_learned,
             self._hierarchy.path_of,
+            inventories=Inventories(self._keeper, bases),
         )
         for part in (self._sink, self._resolver, self._worker):
             part.start()
@@ -119,6 +126,13 @@ class Agent:
         gc.collect()
         gc.freeze()  # what was imported stays for ever: looking through it again would pause the loop by 20 ms
         gc.set_threshold(GC_YOUNG)
+
+    def _keep_inventories(self, state: Path) -> None:
+        if not may_read_layers():
+            say("images are not read for their packages: that needs CAP_SYS_ADMIN (or say --no-inventory)")
+            return
+        self._keeper = Keeper(str(state), self._settings.sbom_dir)
+        self._keeper.start()
 
     def _appear_late(self, cgroup: int, path: str) -> None:
         if self.pipeline.appear(cgroup, cgroup, path, 0, attached_late=True):
@@ -235,8 +249,8 @@ class Agent:
             self._shelf.errors.append(StateError(f"cannot write the status file: {error.strerror}"))
 
     def _complain(self) -> None:
-        """Each trouble with the disk once, not every five seconds."""
-        for error in self._shelf.errors:
+        """Each trouble with the disk or with an image once, not every five seconds."""
+        for error in (*self._shelf.errors, *(self._keeper.take_errors() if self._keeper else ())):
             sentence = str(error)
             if sentence not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
                 self._complaints.add(sentence)
@@ -266,7 +280,7 @@ class Agent:
             attempt(step)
         least, most = DELIVER_SECONDS
         self._sink.stop(min(most, max(least, deadline - time.monotonic())))
-        self._complain()
+        attempt(self._complain)
         after = sum(count - self._told.get(cause, 0) for cause, count in self._sink_losses().items())
         lost = sum(self.pipeline.lost.values()) + after
         say(f"stopped: {self.pipeline.figures.deviations} deviations told, {lost} losses counted")
@@ -281,7 +295,9 @@ class Agent:
 
     def _stop_threads(self) -> None:
         """All at once: each may have to wait for an engine or a file system that does not answer."""
-        stops = [threading.Thread(target=part.stop) for part in (self._late, self._resolver, self._worker)]
+        calls: list[Callable[[], object]] = [self._late.stop, self._resolver.stop, self._worker.stop]
+        calls += [self._keeper.stop] if self._keeper else []
+        stops = [threading.Thread(target=call) for call in calls]
         for stop in stops:
             stop.start()
         for stop in stops:

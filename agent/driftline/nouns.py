@@ -275,6 +275,7 @@ class Kind(StrEnum):
     EXEC_DRIFT = "exec.drift"
     EXEC_FILELESS = "exec.fileless"
     EXEC_UNKNOWN = "exec.unknown"
+    EXEC_UNOWNED = "exec.unowned"
     EXEC_PARENT = "exec.parent"
     EXEC_INTO_CONTAINER = "exec.into_container"
     CODE_LOAD = "code.load"
@@ -285,6 +286,7 @@ class Kind(StrEnum):
     CONNECT_UNKNOWN = "connect.unknown"
     CONNECT_METADATA = "connect.metadata"
     CONNECT_RUNTIME_SOCKET = "connect.runtime_socket"
+    IMAGE_SBOM_MISMATCH = "image.sbom_mismatch"
     COVERAGE_GAP = "coverage.gap"
 
 

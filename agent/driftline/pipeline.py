@@ -19,6 +19,7 @@ from driftline.identify.addresses import own_addresses
 from driftline.identify.lineage import Lineage
 from driftline.identify.snapshot import Snapshot
 from driftline.identify.waiting import WaitingRoom
+from driftline.inventories import Inventories
 from driftline.nouns import (
     CgroupEvent,
     ConnectEvent,
@@ -39,6 +40,7 @@ from driftline.verdict.folding import Folder, brief_key
 from driftline.verdict.gap import Gaps
 from driftline.verdict.judge import judge, judge_compared
 from driftline.verdict.outcome import Verdict
+from driftline.verdict.ownership import mismatch_of, ownership_notes
 from driftline.verdict.taint import Taint
 from driftline.verdict.uuid7 import Uuid7
 from driftline.verdict.worker import CompareTask, HashTask
@@ -76,11 +78,13 @@ class Pipeline:
         path_of: Callable[[int], str | None],
         addresses: Callable[[int], frozenset[str]] = own_addresses,
         clock: Clock | None = None,
+        inventories: Inventories | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or LiveClock()
         self._kernel, self._namer, self._shelf, self._sink, self._worker = kernel, namer, shelf, sink, worker
         self._listener, self._addresses = listener, addresses
+        self._inventories = inventories or Inventories()
         self._roster = Roster(settings.watched_roots, kernel, namer, path_of, self._clock)
         self.subjects, self.lineage, self._waiting = self._roster.subjects, Lineage(), WaitingRoom()
         self._ids = Uuid7()
@@ -186,12 +190,13 @@ class Pipeline:
     def _judge(self, event: Event, subject: Subject) -> None:
         shelved = self._shelf.of(subject)
         own = self._own(event) if isinstance(event, ConnectEvent) else frozenset()
-        verdict = judge(event, subject, shelved.matcher, shelved.learning is not None, own)
+        inventory = self._inventories.of_exec(event, subject) if isinstance(event, ExecEvent) else None
+        verdict = judge(event, subject, shelved.matcher, shelved.learning is not None, own, inventory)
         if verdict.compare and isinstance(event, ExecEvent | LoadEvent):
             task = CompareTask(event, subject, self._roster.container(event.cgroup).init)
             if self._worker.put(task):
                 return
-            verdict = judge_compared(event, subject, shelved.matcher, shelved.learning is not None, None)
+            verdict = judge_compared(event, subject, shelved.matcher, shelved.learning is not None, None, inventory)
         self._act(event, subject, shelved, verdict, own)
 
     def _act(
@@ -226,7 +231,8 @@ class Pipeline:
     def _take_comparison(self, task: CompareTask) -> None:
         shelved = self._shelf.of(task.subject)
         learning = shelved.learning is not None
-        verdict = judge_compared(task.event, task.subject, shelved.matcher, learning, task.same)
+        inventory = self._inventories.of(task.subject)
+        verdict = judge_compared(task.event, task.subject, shelved.matcher, learning, task.same, inventory)
         self._act(task.event, task.subject, shelved, verdict)
 
     # --- telling -----------------------------------------------------------------------------------------------------
@@ -249,6 +255,7 @@ class Pipeline:
             reasons=shelved.reasons,
             image=None if is_exec else image,
             ancestors=(image, *above) if is_exec and image else above,
+            notes=ownership_notes(event, self._inventories.of(subject)),
         )
         deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids), brief)
         if deviation is None:
@@ -271,6 +278,11 @@ class Pipeline:
             self._sink.submit(told)
         self._digested.clear()
 
+    def _tell_mismatches(self, now_ns: int) -> None:
+        for subject, inventory in self._inventories.take_mismatches():
+            wall_ns = now_ns + self._wall_offset
+            self._submit(mismatch_of(inventory, subject, self._settings.node, wall_ns, now_ns, self._ids))
+
     # --- time --------------------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> None:
@@ -280,6 +292,7 @@ class Pipeline:
             self._new_epoch(shelved)
             self._listener(shelved)
         self._tell_digests()
+        self._tell_mismatches(now_ns)
         for update in self._folder.expire(now_ns):
             self._sink.submit(update)
         limit = int((self._settings.identify_seconds + 1) * NS)  # the namer itself gives up a second earlier
@@ -309,7 +322,7 @@ class Pipeline:
 
     def account(self, kernel_losses: list[Loss]) -> None:
         """Count what was lost since the last call: in the kernel, and in every stage."""
-        stages = (self._roster, self._waiting, self.lineage, self._namer, self._worker, self._shelf)
+        stages = (self._roster, self._waiting, self.lineage, self._namer, self._worker, self._shelf, self._inventories)
         self._lose([*kernel_losses, *(loss for stage in stages for loss in stage.losses())])
 
     def _lose(self, losses: list[Loss]) -> None:
@@ -335,6 +348,7 @@ class Pipeline:
             "verdict.folds_ended_early": self._folder.early,
             "verdict.taints_forgotten": self._taint.evictions,
             "identify.images_forgotten": self.lineage.evictions,
+            "identify.layers_unknown": self._inventories.unplaced,
         }
 
     def detach(self) -> None:

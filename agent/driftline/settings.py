@@ -22,9 +22,19 @@ class Settings:
     node: Annotated[str, MinLen(1)] = field(default_factory=socket.gethostname)
     """Name of this node in deviations. Default: the host's name."""
     state_dir: str = "/var/lib/driftline"
-    """Where baselines and learning state are kept."""
+    """Where baselines, learning state and the spool are kept."""
     collector: str = ""
     """HOST:PORT of the collector; empty means standalone: deviations go to standard output as JSON lines."""
+    tls_ca: str = ""
+    """PEM file with the CA of the collector's certificate. Needed for a collector on another machine."""
+    tls_cert: str = ""
+    """PEM file with this agent's certificate, which says which node it is (docs/access.md). Read again when it
+    changes."""
+    tls_key: str = ""
+    """PEM file with its private key, which nobody else may read."""
+    insecure_plaintext: bool = False
+    """Report to a collector on another machine unencrypted. Everybody on the way can read, change and forge
+    deviations: only for trying out; said aloud at every start."""
     watched_roots: tuple[str, ...] = WATCHED_ROOTS
     """Top-level cgroup2 directories whose every descendant is a container, whatever its name. Cgroups with a 64-digit
     container id in their name are watched wherever they are."""
@@ -58,7 +68,23 @@ class Settings:
     crio_socket: str = "/var/run/crio/crio.sock"
     """Socket of CRI-O, likewise."""
     report_queue: Annotated[int, Ge(1)] = 10_000
-    """Deviations waiting for the collector in memory; beyond it the oldest of the lowest severity goes, counted."""
+    """Deviations waiting in memory; beyond it the oldest of the lowest severity goes, counted. With a collector they
+    wait on disk (``spool_bytes``) and here only while the disk refuses."""
+    spool_bytes: Annotated[int, Ge(16 * 1024 * 1024), Le(4 * 1024 * 1024 * 1024)] = 256 * 1024 * 1024
+    """Most that deviations waiting for the collector take in ``state_dir/spool``; beyond it the oldest of the lowest
+    severity go, counted. 256 MiB hold about 300 000: an hour of 80 a second."""
+    spool_days: Annotated[float, Ge(0.01), Le(3650)] = 7.0
+    """Deviations that wait longer go, counted. Time while the node is down does not count."""
+    spool_fsync: Literal["always", "batch", "never"] = "batch"
+    """When a deviation on disk is safe from a power failure: before it is sent (always: each waits for the disk), soon
+    (batch), or when the kernel likes (never). From a crash of the agent it is safe at once."""
+    spool_fsync_ms: Annotated[int, Ge(1), Le(60_000)] = 100
+    """What a power failure may lose with ``spool_fsync: batch``, in milliseconds. 100: ten syncs a second at most."""
+    inventory: bool = True
+    """Read an image's own package database from its layers when a container of it starts, so that deviations say which
+    package a file belongs to. Once per image, in a niced child process."""
+    sbom_dir: str = ""
+    """Directory with SBOMs named after the digest of their image (``sha256-….json``); empty means none."""
 
 
 def from_json(values: dict[str, Any]) -> Settings:

@@ -49,10 +49,10 @@ class BaselineStore:
         """Write ``baseline``, both files; on return they are on the disk."""
         directory = self.root / directory_name(baseline.key)
         try:
-            _make_directory(directory)
-            _replace(directory / MSGPACK, to_msgpack(baseline))
-            _replace(directory / YAML, to_yaml(baseline).encode())
-            _sync_directory(directory)
+            make_directory(directory)
+            replace_file(directory / MSGPACK, to_msgpack(baseline))
+            replace_file(directory / YAML, to_yaml(baseline).encode())
+            sync_directory(directory)
         except OSError as error:
             raise StateError(
                 f"cannot save the baseline of {baseline.key} in {directory}: {error.strerror}",
@@ -67,7 +67,7 @@ class BaselineStore:
                 (directory / name).unlink(missing_ok=True)
             if directory.is_dir():
                 directory.rmdir()
-                _sync_directory(self.root)
+                sync_directory(self.root)
         except OSError as error:
             raise StateError(f"cannot remove the baseline of {key} in {directory}: {error.strerror}") from error
 
@@ -122,8 +122,8 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of ``path`` in one step; a full disk is not left fuller."""
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` in the place of ``path`` in one step; a full disk is not left fuller. Raises OSError."""
     beside = path.with_name(path.name + ".new")
     try:
         _write(beside, data)
@@ -141,14 +141,16 @@ def _write(beside: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make ``directory`` and those above it, so that they outlive a power failure. Raises OSError."""
     if directory.is_dir():
         return
     directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-    _sync_directory(directory.parent)
+    sync_directory(directory.parent)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make what was renamed or removed in ``directory`` outlive a power failure. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -87,7 +87,9 @@ def _shown(one: Any, text: str) -> str:
 
 def _parameter(name: str, hint: Any, text: str, default: str) -> inspect.Parameter:
     plain = list[str] if hint == tuple[str, ...] else hint
-    option = typer.Option(f"--{name.replace('_', '-')}", help=f"{text}{default}", show_default=False)
+    word = name.replace("_", "-")
+    words = f"--{word}/--no-{word}" if hint is bool else f"--{word}"  # to say no to what a file or the default says
+    option = typer.Option(words, help=f"{text}{default}", show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[plain | None, option]
     )

@@ -40,7 +40,7 @@ def compare(pid: int, file: File, limit: int, bases: Sequence[str] = ()) -> bool
     follows from the upper directory. Never raises.
     """
     try:
-        overlay = find_overlay(_mountinfo(pid), file.path)
+        overlay = find_overlay(mountinfo_of(pid), file.path)
         if overlay is None:
             return None
         inside = file.path[len(overlay.mount_point.rstrip("/")) :]
@@ -49,7 +49,8 @@ def compare(pid: int, file: File, limit: int, bases: Sequence[str] = ()) -> bool
         return None
 
 
-def _mountinfo(pid: int) -> list[str]:
+def mountinfo_of(pid: int) -> list[str]:
+    """Return the lines of a process's mountinfo, at most ``MAX_MOUNTS``. Raises OSError."""
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         return [line for line, _number in zip(file, range(MAX_MOUNTS), strict=False)]
 

@@ -38,6 +38,7 @@ class Context(NamedTuple):
     ancestors: tuple[ExecImage, ...] = ()
     sha256: str = ""
     sha256_note: str = ""
+    notes: tuple[str, ...] = ()  # what else is known, e.g. of its image's packages
 
 
 def deviation_of(event: Event, verdict: Verdict, context: Context, ids: Uuid7) -> Deviation:
@@ -77,5 +78,5 @@ def deviation_of(event: Event, verdict: Verdict, context: Context, ids: Uuid7) -
         port=connect.port if connect else 0,
         flags=event.flags,
         environment=exec_event.environment if exec_event else (),
-        notes=verdict.notes + tuple(f"baseline partial: {reason}" for reason in context.reasons),
+        notes=verdict.notes + context.notes + tuple(f"baseline partial: {reason}" for reason in context.reasons),
     )

@@ -17,7 +17,7 @@ from driftline.verdict.outcome import Verdict
 MAX_FOLDS = 4_096
 """Deviations folded at a time, about 4 MiB. When full the oldest is told early and its window ends: nothing is lost."""
 
-_EXECS = frozenset({Kind.EXEC_DRIFT, Kind.EXEC_FILELESS, Kind.EXEC_UNKNOWN, Kind.EXEC_PARENT, Kind.EXEC_INTO_CONTAINER})
+_EXECS = frozenset(kind for kind in Kind if kind.startswith("exec."))
 
 
 def fold_key(deviation: Deviation) -> Hashable:

@@ -1,12 +1,14 @@
 """Verdict on an exec.
 
-In: an ``ExecEvent``. Out: exec.drift, exec.fileless, exec.into_container, exec.unknown, exec.parent, or expected.
+In: an ``ExecEvent``. Out: exec.drift, exec.fileless, exec.into_container, exec.unknown, exec.unowned, exec.parent, or
+expected.
 Where the file comes from is decided first: a program that is not the image's is told whatever the baseline says.
 """
 
 from __future__ import annotations
 
 from driftline.baseline.applet import invoked_name, names_by_argument
+from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.matching import Matcher
 from driftline.nouns import ExecEvent, Kind, Origin, RecordFlag, Severity, Subject
 from driftline.verdict.kinds import RULES
@@ -28,6 +30,7 @@ _SCRIPT = int(RecordFlag.SCRIPT)
 _IS_INIT = int(RecordFlag.IS_INIT)
 _PARENT_UNKNOWN = int(RecordFlag.NO_LINEAGE | RecordFlag.SNAPSHOT)
 _FOREIGN = int(RecordFlag.FOREIGN_MOUNT_NS)
+_PATH_UNSURE = int(RecordFlag.FOREIGN_MOUNT_NS | RecordFlag.PATH_TRUNCATED | RecordFlag.NAME_ONLY)
 _STDIN_STDOUT = 0b11
 
 _PRELOADS = frozenset({"LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES"})
@@ -45,8 +48,10 @@ _FILELESS = {
 }
 
 
-def judge_exec(event: ExecEvent, subject: Subject, matcher: Matcher, learning: bool) -> Verdict:
-    """Return the verdict on an exec."""
+def judge_exec(
+    event: ExecEvent, subject: Subject, matcher: Matcher, learning: bool, inventory: Inventory | None = None
+) -> Verdict:
+    """Return the verdict on an exec; ``inventory``: of its image, if there is one."""
     origin = event.file.origin
     if origin is not Origin.IMAGE and origin is not Origin.ROOTFS:
         foreign = _judge_origin(event, subject, origin)
@@ -59,7 +64,19 @@ def judge_exec(event: ExecEvent, subject: Subject, matcher: Matcher, learning: b
     if event.inet_stdio & _STDIN_STDOUT:
         reason = "its input or output is a network connection: a remote shell looks like this"
         return _told(Kind.EXEC_UNKNOWN, event, subject, _what(event, invoked), reason, Severity.CRITICAL)
-    return _judge_baseline(event, subject, matcher, learning, invoked)
+    verdict = _judge_baseline(event, subject, matcher, learning, invoked)
+    if verdict.kind is Kind.EXEC_UNKNOWN and inventory is not None and _is_unowned(event, invoked, inventory):
+        reason = "no package of the image owns it, and it never ran while the image was learned"
+        return _told(Kind.EXEC_UNOWNED, event, subject, _what(event, invoked), reason)
+    return verdict
+
+
+def _is_unowned(event: ExecEvent, invoked: str, inventory: Inventory) -> bool:
+    """Whether it is a file of the image that belongs to no package. Of a script, the script counts."""
+    if not inventory.knows_files or event.file.origin is not Origin.IMAGE or event.flags & _PATH_UNSURE:
+        return False
+    path = inventory.as_listed(invoked) if event.flags & _SCRIPT else event.file.path
+    return inventory.owner(path) is None
 
 
 def _judge_origin(event: ExecEvent, subject: Subject, origin: Origin) -> Verdict | None:

@@ -29,12 +29,14 @@ _WRITTEN = "{what} was opened for writing in {where}: {why}"
 _READ = "{what} was opened in {where}: {why}"
 _CONNECTED = "{where} connected to {what}: {why}"
 _LOADED = "{what} was loaded as code in {where}: {why}"
+_MISMATCH = "the SBOM given for {what}, which runs as {where}, is another image's: {why}"
 _LOST = "{what}: events of {where} were lost, {why}"
 
 RULES: dict[Kind, Rule] = {
     Kind.EXEC_DRIFT: Rule(_CRITICAL, "T1105", "always", False, _RAN),
     Kind.EXEC_FILELESS: Rule(_CRITICAL, "T1620", "always", False, _RAN),
     Kind.EXEC_UNKNOWN: Rule(_HIGH, "T1059", "only with input or output on a network connection", True, _RAN),
+    Kind.EXEC_UNOWNED: Rule(_HIGH, "T1059", "never", True, _RAN),
     Kind.EXEC_PARENT: Rule(_MEDIUM, "T1059", "never", True, _RAN),
     Kind.EXEC_INTO_CONTAINER: Rule(_MEDIUM, "T1609", "always", True, _RAN),
     Kind.CODE_LOAD: Rule(_HIGH, "T1574.006", "always", False, _LOADED),
@@ -45,6 +47,7 @@ RULES: dict[Kind, Rule] = {
     Kind.CONNECT_UNKNOWN: Rule(_MEDIUM, "T1071", "never", True, _CONNECTED),
     Kind.CONNECT_METADATA: Rule(_HIGH, "T1552.005", "always", False, _CONNECTED),
     Kind.CONNECT_RUNTIME_SOCKET: Rule(_CRITICAL, "T1611", "always", False, _CONNECTED),
+    Kind.IMAGE_SBOM_MISMATCH: Rule(_MEDIUM, "", "always", False, _MISMATCH),
     Kind.COVERAGE_GAP: Rule(_MEDIUM, "T1562", "always", False, _LOST),
 }
 

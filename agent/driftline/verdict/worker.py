@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from driftline.errors import DriftlineError
 from driftline.nouns import Deviation, ExecEvent, LoadEvent, Loss, Subject
-from driftline.scheduling import yield_to_others
+from driftline.scheduling import let_others_first
 from driftline.verdict.copyup import compare
 from driftline.verdict.hashing import GONE, hash_executable
 
@@ -124,7 +124,7 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        yield_to_others()  # the deviation itself is on its way to somebody meanwhile
+        let_others_first()  # the deviation itself is on its way to somebody meanwhile
         try:
             while (task := self._next()) is not None:
                 task.run(self._limit, self._bases)

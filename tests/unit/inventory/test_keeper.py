@@ -50,6 +50,9 @@ def test_it_is_made_with_the_images_own_sbom_and_then_there(keeper: Keeper, tmp_
     found = keeper.get(IMAGE)
     assert found is not None
     assert found.describe("/usr/bin/curl").endswith("in the SBOM")
+    assert keeper.knows(IMAGE)
+    assert keeper.take_ready() == [found]
+    assert keeper.take_ready() == []
     assert keeper.take_errors() == []
     assert keeper.losses() == []
 

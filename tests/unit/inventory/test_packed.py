@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from driftline.baseline.inventory import packed
 from driftline.baseline.inventory.making import make
 from driftline.baseline.inventory.packed import MAX_FILE, from_bytes, load, path_of, save, to_bytes
 from driftline.baseline.inventory.schema import InventoryError
@@ -40,6 +42,15 @@ def test_it_is_kept_under_its_image(tmp_path: Path, data: bytes) -> None:
     assert kept is not None
     assert to_bytes(kept) == data
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_only_the_last_made_are_kept(tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "MAX_STORED", 3)
+    paths = [path_of(str(tmp_path), f"sha256:{number}") for number in range(5)]
+    for number, path in enumerate(paths):
+        save(from_bytes(data), path)
+        os.utime(path, (number, number))
+    assert [path.exists() for path in paths] == [False, False, True, True, True]
 
 
 def test_every_flipped_byte_is_noticed(data: bytes) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from driftline.baseline.behaviour import behaviour_of
+from driftline.baseline.inventory.inventory import Inventory
+from driftline.baseline.inventory.making import make
 from driftline.baseline.matching import Matcher
 from driftline.nouns import ExecEvent, Kind, Origin, RecordFlag, Severity
 from driftline.verdict.judge import NOT_COMPARED, judge, judge_compared
 from unit.baseline.making import SUBJECT, executed
+from unit.inventory.roots import debian
 
 ENTERED, SCRIPT = int(RecordFlag.ENTERED), int(RecordFlag.SCRIPT)
 NOTHING = Matcher()
@@ -188,3 +193,57 @@ def test_a_copied_up_file_waits_for_its_comparison() -> None:
     assert (unknown.kind, unknown.severity) == (Kind.EXEC_DRIFT, Severity.MEDIUM)
     assert NOT_COMPARED in unknown.notes
     assert judge_compared(event, SUBJECT, NOTHING, True, True).learn
+
+
+def debian_inventory(tmp_path: Path) -> Inventory:
+    return make(debian(tmp_path / "root")).inventory
+
+
+def test_an_unknown_program_no_package_owns_is_told_as_such(tmp_path: Path) -> None:
+    inventory = debian_inventory(tmp_path)
+    verdict = judge(executed("/usr/local/bin/x"), SUBJECT, NOTHING, False, inventory=inventory)
+    assert (verdict.kind, verdict.severity, verdict.what) == (Kind.EXEC_UNOWNED, Severity.HIGH, "/usr/local/bin/x")
+    assert verdict.sentence.endswith("no package of the image owns it, and it never ran while the image was learned")
+    assert judge(executed("/usr/local/bin/x"), SUBJECT, NOTHING, False).kind is Kind.EXEC_UNKNOWN
+    assert judge(executed("/usr/bin/curl"), SUBJECT, NOTHING, False, inventory=inventory).kind is Kind.EXEC_UNKNOWN
+
+
+def test_of_a_script_the_script_must_be_owned(tmp_path: Path) -> None:
+    inventory = debian_inventory(tmp_path)
+    for name, kind in (("/bin/curl", Kind.EXEC_UNKNOWN), ("/app/run", Kind.EXEC_UNOWNED)):
+        event = executed("/usr/local/bin/interpreter", name, flags=SCRIPT)
+        assert judge(event, SUBJECT, NOTHING, False, inventory=inventory).kind is kind
+
+
+def test_unowned_is_learned_like_any_program_of_the_image(tmp_path: Path) -> None:
+    inventory, event = debian_inventory(tmp_path), executed("/usr/local/bin/x")
+    assert judge(event, SUBJECT, NOTHING, True, inventory=inventory).learn
+    assert judge(event, SUBJECT, knowing(event), False, inventory=inventory).kind is None
+    parent = judge(executed("/usr/local/bin/x", by="/usr/bin/php"), SUBJECT, knowing(event), False, inventory=inventory)
+    assert parent.kind is Kind.EXEC_PARENT
+
+
+@pytest.mark.parametrize(
+    ("origin", "flag"),
+    [
+        (Origin.ROOTFS, 0),
+        (Origin.UNKNOWN, 0),
+        (Origin.IMAGE, RecordFlag.FOREIGN_MOUNT_NS),
+        (Origin.IMAGE, RecordFlag.PATH_TRUNCATED),
+        (Origin.IMAGE, RecordFlag.NAME_ONLY),
+    ],
+)
+def test_what_may_be_no_file_of_the_image_is_not_called_unowned(tmp_path: Path, origin: Origin, flag: int) -> None:
+    event = executed("/usr/local/bin/x", origin=origin, flags=int(flag))
+    verdict = judge(event, SUBJECT, NOTHING, False, inventory=debian_inventory(tmp_path))
+    assert verdict.kind is Kind.EXEC_UNKNOWN
+
+
+def test_an_inventory_without_files_says_nothing() -> None:
+    assert judge(executed("/x"), SUBJECT, NOTHING, False, inventory=Inventory()).kind is Kind.EXEC_UNKNOWN
+
+
+def test_a_copied_up_file_that_is_the_images_is_asked_too(tmp_path: Path) -> None:
+    event = executed("/usr/local/bin/x", origin=Origin.COPYUP)
+    verdict = judge_compared(event, SUBJECT, NOTHING, False, True, debian_inventory(tmp_path))
+    assert verdict.kind is Kind.EXEC_UNOWNED

@@ -6,6 +6,7 @@ keeps one per running image; nothing here imports more than the standard library
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +52,12 @@ class Inventory:
         found = self.recorded(path)
         number = self._tree(path) if found is None else found.owner
         return None if number is None else self.packages[number]
+
+    def as_listed(self, name: str) -> str:
+        """Return ``name``, a path as a program gave it, as a package lists it: perhaps through a merged /usr."""
+        path = posixpath.normpath(name)
+        other = _other_name(path)
+        return other if self.owner(path) is None and other and self.owner(other) else path
 
     def _tree(self, path: str) -> int | None:
         """The package whose directory ``path`` lies in, the nearest one."""

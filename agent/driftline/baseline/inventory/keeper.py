@@ -35,11 +35,12 @@ class Keeper:
 
     def __init__(self, state_dir: str, sbom_dir: str = "", syft: bool = False) -> None:
         self._state_dir, self._sbom_dir, self._syft = state_dir, sbom_dir, syft
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # its lock is taken again by who holds it
         self._waiting: deque[tuple[str, tuple[str, ...]]] = deque()
         self._kept: OrderedDict[str, Inventory] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()  # waiting, in hand, or failed
         self._errors: deque[InventoryError] = deque(maxlen=MAX_ERRORS)
+        self._ready: deque[Inventory] = deque(maxlen=MAX_KEPT)
         self._refused = self._failures = 0
         self._stopping = False
         self._failure: Exception | None = None
@@ -55,7 +56,7 @@ class Keeper:
         ``layers``: its directories, topmost first, without the container's writable one. Too many waiting: counted.
         """
         with self._changed:
-            if image in self._kept or image in self._known:
+            if self.knows(image):
                 return
             if len(self._waiting) >= MAX_WAITING:
                 self._refused += 1
@@ -63,6 +64,18 @@ class Keeper:
             self._remember(image)
             self._waiting.append((image, layers))
             self._changed.notify()
+
+    def knows(self, image: str) -> bool:
+        """Whether ``want`` has nothing to do for ``image``."""
+        with self._changed:
+            return image in self._kept or image in self._known
+
+    def take_ready(self) -> list[Inventory]:
+        """Return the inventories that became ready since the last call, of many the last ``MAX_KEPT``."""
+        with self._changed:
+            ready = list(self._ready)
+            self._ready.clear()
+        return ready
 
     def get(self, image: str) -> Inventory | None:
         """Return the inventory of ``image``, None while there is none."""
@@ -127,6 +140,7 @@ class Keeper:
         with self._changed:
             self._known.pop(image, None)
             self._kept[image] = inventory
+            self._ready.append(inventory)
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
 

@@ -15,13 +15,17 @@ from typing import Any
 from driftline.baseline.inventory.files import columns, from_columns
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.schema import MAX_PACKAGES, InventoryError, Package
-from driftline.baseline.store import directory_name
+from driftline.baseline.store import directory_name, make_directory, replace_file, sync_directory
 from driftline.packing import pack, unpack
 
 FORMAT = 1
 """Version of the file; another one is made anew."""
 MAX_FILE = 256 * 1024 * 1024
 """Largest file read, bytes: 500 000 files of 300 bytes and 50 000 packages stay below."""
+MAX_STORED = 256
+"""Inventories kept on disk, some 0.2 to 2 MiB each: images of a node's last weeks. Beyond it the one made first goes,
+and is made anew when its image runs again."""
+_ENDING = ".msgpack"
 _AGAIN = "remove it: the inventory is made anew"
 
 
@@ -87,22 +91,25 @@ def _package(values: Any) -> Package:
 
 def path_of(state_dir: str, image: str) -> Path:
     """Return the file the inventory of the image with digest ``image`` is kept in."""
-    return Path(state_dir) / "inventories" / f"{directory_name(image)}.msgpack"
+    return Path(state_dir) / "inventories" / f"{directory_name(image)}{_ENDING}"
 
 
 def save(inventory: Inventory, path: Path) -> None:
     """Write ``inventory`` to ``path``: the old file or the new one, never half of one. Raises InventoryError."""
-    beside = path.with_name(path.name + ".new")
     try:
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-        with open(descriptor, "wb") as file:
-            file.write(to_bytes(inventory))
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(beside, path)
+        make_directory(path.parent)
+        replace_file(path, to_bytes(inventory))
+        _drop_oldest(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise InventoryError(f"{path} cannot be written: {error.strerror}", "free space, or check its mode") from error
+
+
+def _drop_oldest(directory: Path) -> None:
+    """Keep the ``MAX_STORED`` that were made last."""
+    files = sorted(directory.glob(f"*{_ENDING}"), key=lambda file: file.stat().st_mtime_ns)
+    for file in files[:-MAX_STORED]:
+        file.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Inventory | None:
