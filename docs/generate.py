@@ -9,20 +9,25 @@ from __future__ import annotations
 import inspect
 from dataclasses import MISSING, Field, fields
 from enum import Enum
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Le, MinLen
 from typer.models import ArgumentInfo, OptionInfo
 
-from driftline.cli.main import COMMANDS
+from driftline.cli.main import COMMANDS, Command
 from driftline.cli.options import descriptions
 from driftline.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- commands: written by docs/generate.py -->\n", "<!-- end of commands -->\n"
-UNITS: dict[Any, str] = {float: "number", int: "whole number", str: "text", tuple[str, ...]: "list of texts"}
+UNITS: dict[Any, str] = {
+    bool: "yes or no",
+    float: "number",
+    int: "whole number",
+    str: "text",
+    tuple[str, ...]: "list of texts",
+}
 SETTINGS_HEAD = """\
 # Settings
 
@@ -46,7 +51,7 @@ Written by `docs/generate.py` from the command line itself; a test compares. `dr
 
 An error is one sentence on standard error, with what to try. Exit status: 1 something else, 2 a setting or option,
 3 this host cannot run the sensor, 4 a capture that cannot be read, 5 the state directory, 6 the collector,
-7 a container engine. `check` ends with 1 if anything deviates.
+7 a container engine, 8 certificate, token or role. `check` ends with 1 if anything deviates.
 """
 
 
@@ -88,11 +93,11 @@ def _default(one: Field[Any]) -> str:
 
 def commands_page() -> str:
     """Return docs/commands.md."""
-    return COMMANDS_HEAD + "".join(_command(name, command.module) for name, command in COMMANDS.items())
+    return COMMANDS_HEAD + "".join(_command(name, command) for name, command in COMMANDS.items())
 
 
-def _command(name: str, module: str) -> str:
-    function = import_module(module).command
+def _command(name: str, command: Command) -> str:
+    function = command.load()
     signature = inspect.signature(function, eval_str=True).parameters
     parameters = signature.values()
     settings = {one.name for one in fields(Settings)} if "config" in signature else set()
@@ -125,7 +130,7 @@ def _names(parameter: inspect.Parameter) -> list[str]:
     given = [info.default, *(info.param_decls or ())]  # typer keeps the first name where the default used to be
     dashed = parameter.name.replace("_", "-")
     usual = [f"--{dashed}", f"--no-{dashed}"] if parameter.default is True else [f"--{dashed}"]
-    names = [name for name in given if isinstance(name, str)] or usual
+    names = [name for both in given if isinstance(both, str) for name in both.split("/")] or usual
     return [f"{name} {info.metavar}" if info.metavar else name for name in names]
 
 

@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"typer", "click", "rich", "pydantic", "sqlalchemy", "starlette", "yaml", "bcc", "psutil", "pyroute2"}
+HEAVY = {
+    "cryptography",
+    "typer",
+    "click",
+    "rich",
+    "pydantic",
+    "sqlalchemy",
+    "starlette",
+    "yaml",
+    "bcc",
+    "psutil",
+    "pyroute2",
+}
 CHILD = "DRIFTLINE_INSIDE_UNSHARE"
 UNIT_SECONDS = 110  # alone some 30; pytest's own limit comes at 120
 

@@ -10,35 +10,35 @@ static atomic_int target = -1, stop;
 
 static void *closer(void *unused)
 {
-	(void)unused;
-	while (!atomic_load(&stop)) {
-		int fd = atomic_load(&target);
+    (void)unused;
+    while (!atomic_load(&stop)) {
+        int fd = atomic_load(&target);
 
-		if (fd >= 0)
-			close(fd);
-	}
-	return NULL;
+        if (fd >= 0)
+            close(fd);
+    }
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-	pthread_t thread;
-	int count, next;
+    pthread_t thread;
+    int count, next;
 
-	if (argc != 3)
-		usage("k_fdclose FILE N");
-	count = number(argv[2]);
-	next = (int)check(open(argv[1], O_PATH), argv[1]);
-	close(next); /* the lowest free descriptor: what every open below returns */
-	pthread_create(&thread, NULL, closer, NULL);
-	for (int i = 0; i < count; i++) {
-		atomic_store(&target, next);
-		check(open(argv[1], O_RDONLY), argv[1]);
-		atomic_store(&target, -1);
-		close(next);
-	}
-	atomic_store(&stop, 1);
-	pthread_join(thread, NULL);
-	printf("k_fdclose %d\n", count);
-	return 0;
+    if (argc != 3)
+        usage("k_fdclose FILE N");
+    count = number(argv[2]);
+    next = (int)check(open(argv[1], O_PATH), argv[1]);
+    close(next); /* the lowest free descriptor: what every open below returns */
+    pthread_create(&thread, NULL, closer, NULL);
+    for (int i = 0; i < count; i++) {
+        atomic_store(&target, next);
+        check(open(argv[1], O_RDONLY), argv[1]);
+        atomic_store(&target, -1);
+        close(next);
+    }
+    atomic_store(&stop, 1);
+    pthread_join(thread, NULL);
+    printf("k_fdclose %d\n", count);
+    return 0;
 }
