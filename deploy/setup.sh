@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(
   python3-bpfcc libbpf1 python3-venv      # the agent: compiler, loader
   containerd runc busybox-static          # real containers for the demo and the tests
-  gcc libc6-dev bpftool iproute2 kmod     # test workloads; leftovers in the kernel
+  gcc libc6-dev bpftool iproute2 e2fsprogs # test workloads; leftovers in the kernel; a disk that fails
   clang-format git ca-certificates
 )
 

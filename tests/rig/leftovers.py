@@ -28,10 +28,12 @@ def snapshot() -> frozenset[str]:
 def since(before: frozenset[str]) -> list[str]:
     """Return what is there beyond ``before``; waits up to ``SETTLE_SECONDS`` for it to go."""
     until = time.monotonic() + SETTLE_SECONDS
+    session.reap("")  # orphans that ended, such as a killed agent's children, have nobody else to wait for them
     while left := [one for one in (*_ours(), *_unanswered(before)) if one not in before]:
         if time.monotonic() > until:
             break
         time.sleep(0.1)
+        session.reap("")
     return left
 
 
