@@ -25,7 +25,7 @@ METHOD = (
     f"directory, so the programs are compiled ({COLD} starts); warm: they are in the cache ({WARM} starts). The "
     "files of Python and the libraries are in the page cache in both."
 )
-WHY_COLD = "Reading clang and bcc in and compiling takes 1.2 to 2 s of one core, which other work shared"
+WHY_COLD = "Reading clang and bcc in and compiling takes 1.2 to 2 s of one core"
 WHY_WARM = "The verifier looks at the larger programs for 0.25 s; importing Python modules takes as long"
 
 
