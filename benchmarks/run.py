@@ -27,8 +27,8 @@ COLLECTOR_METHOD = (
 )
 HEAD = """# What Driftline costs
 
-Written by `make bench`; do not edit. Median (lowest–highest). Targets: docs/design. What the words mean and how to
-measure again: [README.md](README.md).
+Written by `make bench`; do not edit. Median (lowest–highest). Targets: docs/design/targets.md. What the words
+mean and how to measure again: [README.md](README.md).
 
 """
 MEASUREMENTS: dict[str, Callable[[], list[Section]]] = {
