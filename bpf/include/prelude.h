@@ -75,5 +75,3 @@ static __always_inline u64 readable(u64 address)
 #define SPAN(type, first, last) (offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first))
 #define IN_SPAN(buffer, type, first, field) \
     (*(typeof(((type *)0)->field) *)((buffer) + offsetof(type, field) - offsetof(type, first)))
-
-#define ACCESS_CLASS_MASK (ACCESS_READ | ACCESS_WRITE)
