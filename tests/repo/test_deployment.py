@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 DOCUMENTS = sorted([*DEPLOY.rglob("*.yaml")])
 INSTALL = (ROOT / "docs/install.md").read_text()
-WANTED = {name.removeprefix("CAP_") for name in CAPABILITIES}
+WANTED = {name.removeprefix("CAP_") for name in CAPABILITIES} | {"SYS_ADMIN"}  # to read images for their packages
 
 
 def documents(path: Path) -> list[Any]:

@@ -25,6 +25,10 @@ MAX_LAYERS = 512
 """Layers looked through: overlayfs allows 500."""
 
 
+HOST_ROOT = "/proc/1/root"
+"""Where an agent in a container of its own, in the node's pid namespace, sees the node's files."""
+
+
 class Overlay(NamedTuple):
     """An overlay mount of a process, as its mountinfo tells."""
 
@@ -94,7 +98,8 @@ def _unoctal(text: str) -> str:
 
 
 def layers_of(overlay: Overlay, bases: Sequence[str] = ()) -> list[str]:
-    """Return the image layers as directories of the host, nearest first; an empty list if one cannot be placed."""
+    """Return the image layers as directories this process can open, nearest first; an empty list if one cannot be
+    placed. Each is looked for here, then below ``HOST_ROOT``."""
     candidates = [os.path.dirname(os.path.dirname(overlay.upper))] if overlay.upper.startswith("/") else []
     candidates += bases
     placed = [_place(layer, candidates) for layer in overlay.lower]
@@ -102,9 +107,9 @@ def layers_of(overlay: Overlay, bases: Sequence[str] = ()) -> list[str]:
 
 
 def _place(layer: str, bases: Sequence[str]) -> str | None:
-    if layer.startswith("/"):
-        return layer
-    return next((path for base in bases if os.path.isdir(path := os.path.join(base, layer))), None)
+    candidates = [layer] if layer.startswith("/") else [os.path.join(base, layer) for base in bases]
+    candidates += [HOST_ROOT + path for path in candidates if path.startswith("/")]
+    return next((path for path in candidates if os.path.isdir(path)), None)
 
 
 def compare_with_layers(pid: int, file: File, inside: str, layers: Sequence[str], limit: int) -> bool | None:
