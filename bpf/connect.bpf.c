@@ -26,12 +26,22 @@ static __always_inline void write_connect(void *ctx, struct connect_scratch *scr
     send_connect(ctx, scratch, HOOK_CONNECT);
 }
 
-static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family)
+/* An unconnected socket asks a DNS server: only from such a one is an answer taken (dns.bpf.c). */
+static __always_inline void note_question(struct bpf_sock_addr *ctx)
+{
+    u64 cookie = bpf_get_socket_cookie(ctx);
+    u8 yes = 1;
+    asked.update(&cookie, &yes);
+}
+
+static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family, bool unconnected)
 {
     u64 cgroup;
     struct traced_cgroup *traced = current_traced(&cgroup);
     if (!traced)
         return 1;
+    if (unconnected && ctx->user_port == bpf_htons(DNS_PORT))
+        note_question(ctx);
     struct connect_key key = {};
     key.subject = traced->subject;
     key.epoch = traced->epoch;
@@ -61,20 +71,20 @@ static __always_inline int see_connect(struct bpf_sock_addr *ctx, u8 family)
 
 int on_connect4(struct bpf_sock_addr *ctx)
 {
-    return see_connect(ctx, 2);
+    return see_connect(ctx, 2, false);
 }
 
 int on_connect6(struct bpf_sock_addr *ctx)
 {
-    return see_connect(ctx, 10);
+    return see_connect(ctx, 10, false);
 }
 
 int on_sendmsg4(struct bpf_sock_addr *ctx)
 {
-    return see_connect(ctx, 2);
+    return see_connect(ctx, 2, true);
 }
 
 int on_sendmsg6(struct bpf_sock_addr *ctx)
 {
-    return see_connect(ctx, 10);
+    return see_connect(ctx, 10, true);
 }

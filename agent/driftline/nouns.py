@@ -171,6 +171,23 @@ class CgroupEvent:
     path: str  # within the cgroup2 hierarchy, "/kubepods/…"
 
 
+@dataclass(slots=True)
+class DnsEvent:
+    """A DNS answer that reached a container. No process: the answer belongs to a socket.
+
+    ``name``: the host name asked for, lowercase, without the last dot; empty if the answer is about something else.
+    ``addresses``: what it stands for, each with the seconds it may be kept. ``trouble``: why not all of it could be
+    read, empty if it could.
+    """
+
+    kernel_ns: int
+    cgroup: int  # the container's
+    server: str  # address the answer came from
+    name: str
+    addresses: tuple[tuple[str, int], ...]
+    trouble: str
+
+
 @dataclass(frozen=True, slots=True)
 class ExecImage:
     """One program image in a process's lineage (see Deviation.ancestors)."""
@@ -216,6 +233,11 @@ class Subject:
         """What its baseline is filed under: the image digest; without one, the container alone."""
         return self.image_digest or f"{CONTAINER_KEY}{self.container_id or self.cgroup_path}"
 
+    @property
+    def overlay(self) -> str:
+        """Workload its overlay is filed under, ``namespace/workload``; empty if there is none."""
+        return f"{self.namespace}/{self.workload}" if self.workload and self.image_digest else ""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecBehaviour:
@@ -225,11 +247,15 @@ class ExecBehaviour:
     invoked: str  # name the program was called by: tells applets of multi-call binaries apart
     by: str  # executable that ran it; "" = the container runtime
     entered: bool  # an exec into the container
+    origin: str = ""  # "": the image's file; else the Origin it came from, which only a person can allow
 
 
 @dataclass(frozen=True, slots=True)
 class OpenBehaviour:
-    """Baseline entry for an open: ``access`` is "read" or "write" (create, truncate, append count as write)."""
+    """Baseline entry for an open: ``access`` is "read" or "write" (create, truncate, append count as write).
+
+    ``path`` is a path pattern (``driftline.baseline.pattern``).
+    """
 
     path: str
     access: str
@@ -240,16 +266,24 @@ class LoadBehaviour:
     """Baseline entry for a file mapped executable."""
 
     path: str
+    origin: str = ""  # as in ExecBehaviour
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectBehaviour:
-    """Baseline entry for a connect. ``address`` may be "loopback" or "self" after folding."""
+    """Baseline entry for a connect.
+
+    ``address``: an address, "loopback", "self", "resolver" (a DNS server of the container's resolv.conf), a host name
+    DNS gave the address, or a network in CIDR notation. ``port``: ``EPHEMERAL`` stands for any port of that range.
+    """
 
     protocol: str
     address: str
     port: int
 
+
+EPHEMERAL = -1
+"""Any port from 32768 to 60999, Linux's default ip_local_port_range: a number the peer made up this time."""
 
 Behaviour = ExecBehaviour | OpenBehaviour | LoadBehaviour | ConnectBehaviour
 
@@ -276,18 +310,25 @@ class Kind(StrEnum):
     EXEC_FILELESS = "exec.fileless"
     EXEC_UNKNOWN = "exec.unknown"
     EXEC_UNOWNED = "exec.unowned"
+    EXEC_MODIFIED = "exec.modified"
+    EXEC_SUSPICIOUS = "exec.suspicious"
     EXEC_PARENT = "exec.parent"
     EXEC_INTO_CONTAINER = "exec.into_container"
     CODE_LOAD = "code.load"
     FILE_WRITE_UNKNOWN = "file.write.unknown"
     FILE_WRITE_CODE = "file.write.code"
+    FILE_WRITE_LOG = "file.write.log"
     FILE_READ_SENSITIVE = "file.read.sensitive"
     FILE_READ_UNKNOWN = "file.read.unknown"
     CONNECT_UNKNOWN = "connect.unknown"
     CONNECT_METADATA = "connect.metadata"
     CONNECT_RUNTIME_SOCKET = "connect.runtime_socket"
+    CONNECT_SUSPICIOUS = "connect.suspicious"
     IMAGE_SBOM_MISMATCH = "image.sbom_mismatch"
+    BASELINE_REFUSED = "baseline.refused"
     COVERAGE_GAP = "coverage.gap"
+    AGENT_SILENT = "agent.silent"
+    AGENT_DEGRADED = "agent.degraded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,3 +377,4 @@ class Deviation:
     environment: tuple[str, ...] = ()
     loss: Loss | None = None
     notes: tuple[str, ...] = field(default=())  # e.g. "baseline partial: attached late"
+    checks: tuple[str, ...] = field(default=())  # ids of the never-learned checks that fired, "NL-07"

@@ -11,6 +11,7 @@ enum hook {
     HOOK_UNIX_CONNECT = 4,
     HOOK_FORK = 5,
     HOOK_CGROUP = 6,
+    HOOK_DNS = 7,
     HOOK_COUNT = 8,
 };
 

@@ -16,15 +16,18 @@ struct root_name {
 };
 BPF_TABLE("hash", struct root_name, u8, watched_roots, 64);
 
+/* Token buckets of a container. DNS answers have their own: a flood of them must not hide an exec. */
+enum bucket { BUCKET_FILES = 0, BUCKET_ACTIONS = 1, BUCKET_DNS = 2, BUCKETS = 3 };
+
 /* State of each container. Key: its cgroup id. Written by the mkdir hook, the exec hook (init) and user space
  * (attached late); deleted by the rmdir hook. Full: as traced_cgroups. */
 struct subject {
     u64 root_superblock; /* of the init's root directory: tells the image's file system from volumes */
     u64 init_start;      /* 0: no process has executed anything yet */
     u32 init_pid;
-    u32 mount_ns;     /* inode number of the init's mount namespace */
-    u64 next_ns[2];   /* token buckets, see take_token: files; execs and connects */
-    u64 held_back[2]; /* events the buckets refused */
+    u32 mount_ns;           /* inode number of the init's mount namespace */
+    u64 next_ns[BUCKETS];   /* token buckets, see take_token */
+    u64 held_back[BUCKETS]; /* events the buckets refused */
 };
 BPF_TABLE("hash", u64, struct subject, subjects, 16384);
 
@@ -49,6 +52,12 @@ BPF_TABLE("lru_hash", struct file_key, struct file_value, known_files, 131072);
 BPF_TABLE("lru_hash", struct exec_key, struct exec_value, known_execs, 8192);
 BPF_TABLE("lru_hash", struct connect_key, u8, known_connects, 16384);
 
+#define DNS_PORT 53
+
+/* Unconnected sockets of containers that sent a datagram to port 53. Key: socket cookie. Written by the sendmsg hooks,
+ * read by the dns hook; LRU: of 4 096 such sockets the one that asked longest ago has had its answer. */
+BPF_TABLE("lru_hash", u64, u8, asked, 4096);
+
 /* This CPU's last verdicts on files, see is_known. Key: bits of the dentry's address. Written by the hooks; replaced by
  * whatever else falls on the same place. */
 #define LAST_VERDICTS 256
@@ -60,8 +69,8 @@ BPF_TABLE("percpu_array", u32, struct verdict, last_verdicts, LAST_VERDICTS);
 
 /* Settings from user space. */
 struct config {
-    u64 interval_ns[2]; /* token bucket: time one event costs: files; execs and connects */
-    u64 burst_ns[2];    /* how far a subject may run ahead */
+    u64 interval_ns[BUCKETS]; /* token bucket: time one event costs */
+    u64 burst_ns[BUCKETS];    /* how far a subject may run ahead */
     u32 agent_pid;
     u32 chain_always; /* overlay's redirect_dir is on: image directories can be renamed */
     u64 wall_ns;      /* wall clock minus CLOCK_MONOTONIC, see changed_just_now */
@@ -114,6 +123,13 @@ struct connect_scratch {
 };
 BPF_TABLE("percpu_array", u32, struct connect_scratch, connect_scratch, SCRATCHES);
 
+struct dns_scratch {
+    struct dns_record record;
+    char message[DNS_BYTES];
+    u32 users;
+};
+BPF_TABLE("percpu_array", u32, struct dns_scratch, dns_scratch, SCRATCHES);
+
 struct cgroup_scratch {
     struct cgroup_record record;
     char path[PATH_BYTES];
@@ -124,5 +140,5 @@ struct cgroup_scratch {
 BPF_TABLE("percpu_array", u32, struct cgroup_scratch, cgroup_scratch, 1);
 
 /* Two rings, so that a flood of opens never crowds out an exec. Full: LOSS_RING_FULL. */
-BPF_RINGBUF_OUTPUT(actions, RING_ACTION_PAGES); /* execs, connects, cgroups */
+BPF_RINGBUF_OUTPUT(actions, RING_ACTION_PAGES); /* execs, connects, cgroups, DNS answers */
 BPF_RINGBUF_OUTPUT(files, RING_FILE_PAGES);     /* opens and loads */

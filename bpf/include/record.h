@@ -8,7 +8,7 @@
 #ifndef DRIFTLINE_RECORD_H
 #define DRIFTLINE_RECORD_H
 
-#define RECORD_ABI 2
+#define RECORD_ABI 3
 
 #define PATH_BYTES 4096  /* a path's components, leaf first, each ended by NUL; longer is truncated and marked */
 #define NAME_BYTES 256   /* NAME_MAX + NUL */
@@ -16,6 +16,7 @@
 #define INVOKED_BYTES 64 /* longer invoked names are never cached: an exact key or none */
 #define COMM_BYTES 16
 #define TTY_BYTES 16
+#define DNS_BYTES 1232 /* of a DNS answer: the largest that servers send by UDP (DNS Flag Day 2020); longer is cut */
 
 enum record_kind {
     RECORD_EXEC = 1,
@@ -25,6 +26,7 @@ enum record_kind {
     RECORD_CGROUP_CREATED = 5,
     RECORD_CGROUP_REMOVED = 6,
     RECORD_CGROUP_LEFT = 7, /* a cgroup_record: a process of the container was moved to path */
+    RECORD_DNS = 8,
 };
 
 /* Also nouns.RecordFlag. */
@@ -206,6 +208,16 @@ struct cgroup_record {
     unsigned char pad[6];
 };
 
+/* Followed by dns_bytes of the DNS message. The header names no process: the answer belongs to a socket. */
+struct dns_record {
+    struct record_header header;
+    unsigned char server[16]; /* whom the answer came from */
+    unsigned short whole;     /* bytes of the whole message */
+    unsigned short dns_bytes;
+    unsigned char family;
+    unsigned char pad[3];
+};
+
 _Static_assert(sizeof(struct file_key) == 32, "file_key");
 _Static_assert(sizeof(struct file_value) == 48, "file_value");
 _Static_assert(sizeof(struct exec_key) == 192, "exec_key");
@@ -217,5 +229,6 @@ _Static_assert(sizeof(struct open_record) == 200, "open_record");
 _Static_assert(sizeof(struct exec_record) == 440, "exec_record");
 _Static_assert(sizeof(struct connect_record) == 136, "connect_record");
 _Static_assert(sizeof(struct cgroup_record) == 112, "cgroup_record");
+_Static_assert(sizeof(struct dns_record) == 120, "dns_record");
 
 #endif

@@ -50,8 +50,6 @@ static __always_inline struct traced_cgroup *current_traced(u64 *cgroup)
     return traced_cgroups.lookup(cgroup);
 }
 
-enum bucket { BUCKET_FILES = 0, BUCKET_ACTIONS = 1 };
-
 /* Token bucket as virtual time (GCRA): next_ns is when the next event is due; a subject may be burst_ns ahead of now.
  * Two CPUs may both take the last token: a bucket is a bound against starvation, not an exact meter. What it refuses is
  * counted exactly. */

@@ -45,17 +45,20 @@ LAYOUTS: dict[str, tuple[struct.Struct, str, str]] = {
         "key.subject key.epoch key.port key.family key.protocol key.address result path_bytes abstract",
     ),
     "cgroup_record": (layout.CGROUP, "parent", "parent path_bytes"),
+    "dns_record": (layout.DNS, "server", "server whole dns_bytes family"),
     "traced_cgroup": (layout.TRACED_CGROUP, "", "subject epoch tree"),
     "subject": (
         layout.SUBJECT,
         "",
-        "root_superblock init_start init_pid mount_ns next_ns[0] next_ns[1] held_back[0] held_back[1]",
+        "root_superblock init_start init_pid mount_ns next_ns[0] next_ns[1] next_ns[2] "
+        "held_back[0] held_back[1] held_back[2]",
     ),
     "process": (layout.PROCESS, "", "start exec_id dentry number name_hash subject flags pad"),
     "config": (
         layout.CONFIG,
         "",
-        "interval_ns[0] interval_ns[1] burst_ns[0] burst_ns[1] agent_pid chain_always wall_ns",
+        "interval_ns[0] interval_ns[1] interval_ns[2] burst_ns[0] burst_ns[1] burst_ns[2] "
+        "agent_pid chain_always wall_ns",
     ),
     "variable": (environment.VARIABLE, "", "rest mask bit"),
 }
@@ -64,6 +67,7 @@ SIZES = {
     "exec_record": layout.EXEC_BYTES,
     "connect_record": layout.CONNECT_BYTES,
     "cgroup_record": layout.CGROUP_BYTES,
+    "dns_record": layout.DNS_BYTES,
     "file_key": layout.FILE_KEY_BYTES,
     "file_value": layout.FILE_VALUE_BYTES,
     "exec_key": layout.EXEC_KEY_BYTES,

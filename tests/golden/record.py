@@ -18,10 +18,13 @@ from driftline.nouns import CgroupEvent, ConnectEvent
 from driftline.probe.capture import CaptureWriter
 from kernel.conftest import fill, running
 from kernel.watching import Watch
+from rig import dns
 from rig.bundle import ContainerOptions
 
 HERE = Path(__file__).parent
 RECORDS = 13  # of each hook: enough for its variants, few enough to read
+RESOLVER = "127.0.0.53"
+ADDRESSES = ("192.0.2.7", "192.0.2.8", "2001:db8::7")
 WORKLOADS = (
     ["/bin/sh", "-c", "printf '#!/bin/sh\\n:\\n' >/tmp/s; chmod +x /tmp/s; /tmp/s; /work/nothing $(printf '\\377')"],
     ["/work/execs", "memfd", "1", "/work/nothing"],
@@ -34,6 +37,7 @@ WORKLOADS = (
     ["/work/connects", "tcp", "127.0.0.1", "80", "1"],
     ["/work/connects", "udp-sendto", "::1", "53", "1"],
     ["/work/connects", "tcp", "::ffff:127.0.0.2", "443", "1"],
+    ["/bin/nslookup", "api.example.com", RESOLVER],
     ["/work/connects", "unix-stream", "/volume/listener.sock", "0", "1"],
 )
 
@@ -63,9 +67,10 @@ def workloads(watch: Watch) -> None:
             listener.bind(f"{directory}/listener.sock")
             listener.listen()
             box.container.run(["/bin/sh", "-c", "echo x >/tmpfs/x"])
-            for argv in WORKLOADS:
-                box.container.run(argv, env={"LD_PRELOAD": "/x"} if "mmaps" in argv[0] else None)
-                watch.drain()
+            with dns.server(RESOLVER, lambda query: dns.answer_to(query, ADDRESSES), pid=box.container.pid):
+                for argv in WORKLOADS:
+                    box.container.run(argv, env={"LD_PRELOAD": "/x"} if "mmaps" in argv[0] else None)
+                    watch.drain()
     watch.drain()
 
 

@@ -65,6 +65,8 @@ def _live(settings: Settings, seconds: float, printer: Printer) -> list[Loss]:
 
     with Live(settings) as live:
         print(f"driftline events: watching, opens by {live.provider} ({live.reason})", file=sys.stderr, flush=True)
+        for sentence in live.shortcomings():
+            print(f"driftline events: {sentence}", file=sys.stderr, flush=True)
         for records, _named in live.batches(stop_on_signals(seconds)):
             printer.show(records, live.subjects.get, time.time_ns() - time.monotonic_ns())
         return live.losses()

@@ -14,6 +14,7 @@ from driftline.nouns import (
     Access,
     CgroupEvent,
     ConnectEvent,
+    DnsEvent,
     Event,
     ExecEvent,
     LeftEvent,
@@ -57,12 +58,20 @@ def line(event: AnyEvent, subject: Subject | None) -> str:
     who = escape(name_of(subject, event.cgroup))
     if isinstance(event, CgroupEvent):
         return f"{event.change.value:8} {who}  {escape(event.path)}"
+    if isinstance(event, DnsEvent):
+        return f"dns      {who}  {_answer(event)}"
     process = event.process
     head = f"{_verb(event):8} {who}  {process.pid} {escape(process.comm)} uid {process.uid}"
     return f"{head}  {_what(event)}{_flags(event)}"
 
 
-def _verb(event: Event) -> str:
+def _answer(event: DnsEvent) -> str:
+    said = " ".join(address for address, _ttl in event.addresses) or "no address"
+    name = escape(event.name) or "(no host name)"  # escaped, though the decoder lets only host names pass
+    return f"{name} is {said} says {event.server}" + (f" ({event.trouble})" if event.trouble else "")
+
+
+def _verb(event: Event | DnsEvent) -> str:
     return type(event).__name__.removesuffix("Event").lower()
 
 
@@ -97,7 +106,7 @@ def as_json(event: AnyEvent, subject: Subject | None, wall_ns: int) -> dict[str,
     for name, kind in (("flags", RecordFlag), ("access", Access)):
         if name in values:
             values[name] = flag_names(values[name], kind)
-    what = _verb(event) if isinstance(event, Event) else "cgroup"
+    what = "cgroup" if isinstance(event, CgroupEvent) else _verb(event)
     return {"time": wall_time(wall_ns), "event": what, **values, "container": _container(subject)}
 
 

@@ -17,11 +17,12 @@ PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 132: "sctp", 136: "udpl
 MAPPED = bytes(10) + b"\xff\xff"
 
 
-def _address(family: int, raw: bytes) -> tuple[str, str]:
+def address_of(family: int, raw: bytes) -> tuple[str, str]:
+    """(family, address) as events tell them. Raises RecordError for a family that is neither IPv4 nor IPv6."""
     if family == socket.AF_INET:
         return "ipv4", socket.inet_ntop(socket.AF_INET, raw[:4])
     if family != socket.AF_INET6:
-        raise RecordError(f"a connect record of address family {family}")
+        raise RecordError(f"a record of address family {family}")
     if raw.startswith(MAPPED):
         return "ipv4", socket.inet_ntop(socket.AF_INET, raw[12:])
     return "ipv6", socket.inet_ntop(socket.AF_INET6, raw)
@@ -39,7 +40,7 @@ def decode_connect(record: bytes, head: Head) -> ConnectEvent:
         kind, protocol = "unix", "unix"
         address = "@" + name.decode("utf-8", "surrogateescape") if abstract else _unix_path(name, head[3])
     else:
-        kind, address = _address(family, raw)
+        kind, address = address_of(family, raw)
         protocol = PROTOCOLS.get(number, str(number))
     key = record[HEADER.size : HEADER.size + CONNECT_KEY_BYTES] if head[3] & CACHEABLE else b""
     outcome = None if result < 0 else result

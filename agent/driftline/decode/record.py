@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from driftline.decode.cgroup import decode_cgroup, decode_left
 from driftline.decode.connect import decode_connect
+from driftline.decode.dns import decode_dns
 from driftline.decode.exec import decode_exec
 from driftline.decode.file import decode_load, decode_open
 from driftline.decode.header import Head, unpack_header
 from driftline.errors import RecordError
-from driftline.nouns import CgroupEvent, ConnectEvent, ExecEvent, LeftEvent, LoadEvent, OpenEvent
+from driftline.nouns import CgroupEvent, ConnectEvent, DnsEvent, ExecEvent, LeftEvent, LoadEvent, OpenEvent
 
-AnyEvent = ExecEvent | OpenEvent | LoadEvent | ConnectEvent | LeftEvent | CgroupEvent
+AnyEvent = ExecEvent | OpenEvent | LoadEvent | ConnectEvent | LeftEvent | CgroupEvent | DnsEvent
 
 DECODERS: dict[int, Callable[[bytes, Head], AnyEvent]] = {
     1: decode_exec,
@@ -26,6 +27,7 @@ DECODERS: dict[int, Callable[[bytes, Head], AnyEvent]] = {
     5: decode_cgroup,
     6: decode_cgroup,
     7: decode_left,
+    8: decode_dns,
 }
 
 

@@ -13,7 +13,7 @@ from driftline.probe.maps import Map
 from driftline.probe.misses import CAUSE
 
 COUNTERS = 32
-HOOKS = {0: "exec", 1: "open", 2: "load", 3: "connect", 4: "unix_connect", 5: "fork", 6: "cgroup"}
+HOOKS = {0: "exec", 1: "open", 2: "load", 3: "connect", 4: "unix_connect", 5: "fork", 6: "cgroup", 7: "dns"}
 NAMES = {
     0: "sent",
     1: "known",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-ABI = 2
+ABI = 3
 
 # record_header: abi kind hook flags kernel_ns cgroup subject exec_id start_ns pid tid ppid uid gid euid epoch pad comm
 HEADER = struct.Struct("<HBBI5Q8I16s")
@@ -21,18 +21,21 @@ EXEC = struct.Struct("<192s2QI4H2B2x16s")
 CONNECT = struct.Struct("<QIHBB16siHBx")
 # parent path_bytes
 CGROUP = struct.Struct("<QH6x")
+# server whole dns_bytes family pad
+DNS = struct.Struct("<16sHHB3x")
 
 OPEN_BYTES = HEADER.size + FILE.size
 EXEC_BYTES = OPEN_BYTES + EXEC.size
 CONNECT_BYTES = HEADER.size + CONNECT.size
 CGROUP_BYTES = HEADER.size + CGROUP.size
+DNS_BYTES = HEADER.size + DNS.size
 CONNECT_KEY_BYTES = 32
 
 # map values (maps.h)
 TRACED_CGROUP = struct.Struct("<QII")
-SUBJECT = struct.Struct("<QQII2Q2Q")
+SUBJECT = struct.Struct("<QQII3Q3Q")
 PROCESS = struct.Struct("<6QII")
-CONFIG = struct.Struct("<2Q2QIIQ")
+CONFIG = struct.Struct("<3Q3QIIQ")
 FILE_VALUE_BYTES = 48
 EXEC_VALUE_BYTES = 56
 EXEC_KEY_BYTES = 192

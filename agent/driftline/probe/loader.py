@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes as c
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from driftline.errors import HostError
 from driftline.probe.libbpf import LIB, check
@@ -20,10 +20,18 @@ LOG_BYTES = 1 << 20  # enough for the verifier's last words
 NAME_BYTES = 15  # BPF_OBJ_NAME_LEN without its NUL
 
 # enum bpf_prog_type, enum bpf_attach_type (include/uapi/linux/bpf.h)
-RAW_TRACEPOINT, CGROUP_SOCK_ADDR, TRACING, LSM = 17, 18, 26, 29
+CGROUP_SKB, RAW_TRACEPOINT, CGROUP_SOCK_ADDR, TRACING, LSM = 8, 17, 18, 26, 29
 TRACE_RAW_TP, TRACE_FENTRY, LSM_MAC, TRACE_ITER = 23, 24, 27, 28
 BTF_TRACEPOINTS = {"on_sys_exit"}  # their arguments are typed: plain loads instead of probe reads
-CGROUP_HOOKS = {"on_connect4": 10, "on_connect6": 11, "on_sendmsg4": 14, "on_sendmsg6": 15}
+CGROUP_HOOKS = {  # (program type, expected attach type)
+    "on_dns": (CGROUP_SKB, 0),
+    "on_connect4": (CGROUP_SOCK_ADDR, 10),
+    "on_connect6": (CGROUP_SOCK_ADDR, 11),
+    "on_sendmsg4": (CGROUP_SOCK_ADDR, 14),
+    "on_sendmsg6": (CGROUP_SOCK_ADDR, 15),
+}
+OPTIONAL = {"on_dns": "DNS answers are not seen, so addresses are told without their names"}
+"""Programs the agent can do without, each with the sentence that says what is missing then."""
 
 
 class _LoadOptions(c.Structure):
@@ -69,10 +77,11 @@ class _MapOptions(c.Structure):
 
 @dataclass(slots=True)
 class Loaded:
-    """Descriptors of maps and programs by name; ``close`` gives them back."""
+    """Descriptors of maps and programs by name; ``close`` gives them back. ``refused``: OPTIONAL program → why."""
 
     maps: dict[str, int]
     programs: dict[str, int]
+    refused: dict[str, str] = field(default_factory=dict)
 
     def close(self) -> None:
         """Close every descriptor."""
@@ -89,11 +98,20 @@ def load(compiled: Object) -> Loaded:
             loaded.maps[spec.name] = _create_map(spec)
         with Targets() as targets:
             for program in compiled.programs:
-                loaded.programs[program.name] = load_program(program, loaded.maps, targets)
+                _add(loaded, program, targets)
     except BaseException:
         loaded.close()
         raise
     return loaded
+
+
+def _add(loaded: Loaded, program: ProgramSpec, targets: Targets) -> None:
+    try:
+        loaded.programs[program.name] = load_program(program, loaded.maps, targets)
+    except HostError as error:
+        if program.name not in OPTIONAL:
+            raise
+        loaded.refused[program.name] = str(error).splitlines()[0]
 
 
 def _create_map(spec: MapSpec) -> int:
@@ -111,7 +129,7 @@ def _create_map(spec: MapSpec) -> int:
 def program_kind(name: str) -> tuple[int, int, str]:
     """(program type, expected attach type, kernel function it attaches to) of a program by its name."""
     if name in CGROUP_HOOKS:
-        return CGROUP_SOCK_ADDR, CGROUP_HOOKS[name], ""
+        return *CGROUP_HOOKS[name], ""
     if name.startswith("lsm_"):
         return LSM, LSM_MAC, f"bpf_{name}"
     if name.startswith("fentry_"):
@@ -150,7 +168,7 @@ def load_program(program: ProgramSpec, maps: dict[str, int], targets: Targets) -
 def attach(name: str, program: int, cgroup_root: int) -> int:
     """Attach a loaded program; the returned descriptor keeps it attached. Raises OSError."""
     kind, attach_type, _target = program_kind(name)
-    if kind == CGROUP_SOCK_ADDR:
+    if kind in {CGROUP_SKB, CGROUP_SOCK_ADDR}:
         # A link, not BPF_PROG_ATTACH: it goes with its descriptor, so a killed agent leaves nothing attached
         return check(LIB.bpf_link_create(program, cgroup_root, attach_type, None), f"attach {name}")
     tracepoint = name.removeprefix("on_").encode() if kind == RAW_TRACEPOINT else None

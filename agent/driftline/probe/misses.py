@@ -26,6 +26,7 @@ _HOOKS = {
     "connect": "connect",
     "sendmsg": "connect",
     "mmap": "load",
+    "dns": "dns",
 }
 
 

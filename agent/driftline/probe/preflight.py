@@ -15,7 +15,7 @@ from pathlib import Path
 from driftline.errors import HostError
 from driftline.probe.headers import VMLINUX
 from driftline.probe.libbpf import LIB
-from driftline.probe.loader import attach, load_program
+from driftline.probe.loader import OPTIONAL, attach, load_program
 from driftline.probe.modules import SECURITY, security_modules
 from driftline.probe.object import ProgramSpec
 from driftline.probe.preemption import PREEMPTING, preemption
@@ -32,6 +32,7 @@ TRIED = {
     "btf_tracepoint": ("on_sys_exit", READING),
     "cgroup": ("on_connect4", ALLOW),
     "iterator": ("iter_task", READING),
+    "cgroup_skb": ("on_dns", ALLOW),
     "lsm": ("lsm_file_open", ALLOW),
     "fentry": ("fentry_security_file_open", READING),
 }
@@ -42,6 +43,7 @@ NEEDED = {
     "cgroup": "a kernel with CONFIG_CGROUP_BPF=y",
     "iterator": "Linux 5.10 or later with CONFIG_BPF_SYSCALL=y",
 }
+USEFUL = {"cgroup_skb": ("on_dns", "a kernel with CONFIG_CGROUP_BPF=y")}  # as NEEDED, for a program of loader.OPTIONAL
 RING_BUFFER = "ring_buffer"
 RING_BUFFER_TYPE = 27  # enum bpf_map_type
 RING_BYTES = 4096  # the smallest
@@ -153,6 +155,11 @@ def obstacles(report: Report) -> list[Obstacle]:
         found += [
             Obstacle(f"{kind.replace('_', ' ')}: {why}", remedy)
             for kind, remedy in NEEDED.items()
+            if (why := report.features[kind])
+        ]
+        found += [
+            Obstacle(f"{OPTIONAL[program]}: {why}", remedy, fatal=False)
+            for kind, (program, remedy) in USEFUL.items()
             if (why := report.features[kind])
         ]
     return found

@@ -29,13 +29,15 @@ from driftline.probe.layout import (
     SUBJECT,
     TRACED_CGROUP,
 )
-from driftline.probe.loader import Loaded, attach, iterate, load
+from driftline.probe.links import detached
+from driftline.probe.loader import OPTIONAL, Loaded, attach, iterate, load
 from driftline.probe.maps import Map
 from driftline.probe.misses import misses
 from driftline.probe.ring import Ring
 from driftline.settings import Settings
 
 NS = 1_000_000_000
+DNS_RATE = 500  # answers per second of one container, each some 20 µs of the agent; a crawler or a forwarder gets there
 BURST_SECONDS = 2  # a start-up may run this far ahead of a container's steady rate
 # Containers first, so that none is missed while the rest attaches; then what tells whose process it is; then events.
 ATTACH_ORDER = ("on_cgroup_mkdir", "on_cgroup_rmdir", "on_sched_process_fork", "on_sched_process_exit")
@@ -69,7 +71,7 @@ class Sensor:
     def __init__(self, loaded: Loaded, provider: str) -> None:
         self.provider = provider
         self._loaded = loaded
-        self._links: list[int] = []
+        self._links: list[tuple[str, int]] = []
         self._settings: tuple[int, ...] = ()
         maps = loaded.maps
         self._traced = Map(maps["traced_cgroups"], 8, TRACED_CGROUP.size)
@@ -101,9 +103,9 @@ class Sensor:
 
     def _configure(self, settings: Settings) -> None:
         maps = self._loaded.maps
-        rates = (settings.open_rate, settings.exec_rate)
+        rates = (settings.open_rate, settings.exec_rate, DNS_RATE)
         redirect = REDIRECT_DIR.exists() and REDIRECT_DIR.read_text().strip() == "Y"
-        self._settings = (*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * 2, os.getpid(), redirect)
+        self._settings = (*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * len(rates), os.getpid(), redirect)
         self._set_clock()
         roots = Map(maps["watched_roots"], ROOT_NAME_BYTES, 1)
         for name in settings.watched_roots[:ROOTS_MAP_ENTRIES]:
@@ -123,11 +125,27 @@ class Sensor:
         root = os.open(cgroup_root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for name in names:
-                self._links.append(attach(name, programs[name], root))
+                self._attach_one(name, root)
         except OSError as error:
             raise HostError(f"a program cannot be attached: {error}", "see `driftline doctor`") from error
         finally:
             os.close(root)
+
+    def _attach_one(self, name: str, root: int) -> None:
+        try:
+            self._links.append((name, attach(name, self._loaded.programs[name], root)))
+        except OSError as error:
+            if name not in OPTIONAL:
+                raise
+            self._loaded.refused[name] = str(error)
+
+    def shortcomings(self) -> list[str]:
+        """What this sensor does not see because the kernel refuses it, a sentence each."""
+        return [f"{OPTIONAL[name]}: {why}" for name, why in self._loaded.refused.items()]
+
+    def troubles(self) -> list[str]:
+        """What is not seen at present, a sentence each: shortcomings, and what somebody detached since."""
+        return [*self.shortcomings(), *(f"{name} was detached by somebody" for name in detached(self._links))]
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -145,10 +163,13 @@ class Sensor:
         self._set_clock()
         return self._counters.read() | misses(self._loaded.programs)
 
-    def held_back(self, subject: int) -> int:
-        """Events the token buckets refused to this container so far."""
+    def held_back(self, subject: int) -> tuple[int, int]:
+        """(events, DNS answers) the token buckets refused to this container so far."""
         raw = self._subjects.get(struct.pack("<Q", subject))
-        return sum(SUBJECT.unpack(raw)[6:8]) if raw else 0
+        if not raw:
+            return 0, 0
+        files, actions, answers = SUBJECT.unpack(raw)[7:]
+        return files + actions, answers
 
     # --- verdict cache -----------------------------------------------------------------------------------------------
 
@@ -220,7 +241,7 @@ class Sensor:
 
     def close(self) -> None:
         """Detach and unload everything."""
-        for link in self._links:
+        for _name, link in self._links:
             os.close(link)
         self._links = []
         self._actions.close()

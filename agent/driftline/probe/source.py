@@ -22,7 +22,7 @@ INCLUDES = (
     "security.h",
     "image.h",
 )
-ALWAYS = ("exec", "fork", "exit", "cgroup", "left", "connect", "adopt")
+ALWAYS = ("exec", "fork", "exit", "cgroup", "left", "connect", "dns", "adopt")
 PROVIDERS = {
     "lsm": ("lsm",),
     "fentry": ("fentry",),

@@ -12,6 +12,7 @@ from driftline.nouns import (
     CgroupChange,
     CgroupEvent,
     ConnectEvent,
+    DnsEvent,
     LeftEvent,
     Origin,
     RecordFlag,
@@ -38,6 +39,10 @@ def test_one_line_each() -> None:
     assert line(left, SUBJECT).endswith("moved to cgroup /")
     made = CgroupEvent(1, 5, 1, 5, CgroupChange.CREATED, "/default/x")
     assert line(made, None) == "created  cgroup:5  /default/x"
+    answer = DnsEvent(1, 5, "10.96.0.10", "api.example.com", (("10.0.0.1", 60), ("fd00::1", 60)), "")
+    assert line(answer, SUBJECT) == "dns      shop-1/web  api.example.com is 10.0.0.1 fd00::1 says 10.96.0.10"
+    odd = DnsEvent(1, 5, "10.96.0.10", "", (), "malformed")
+    assert line(odd, None) == "dns      cgroup:5  (no host name) is no address says 10.96.0.10 (malformed)"
 
 
 def test_what_a_container_is_called() -> None:
@@ -59,6 +64,8 @@ def test_json_has_the_wall_time_and_names_for_numbers() -> None:
     assert values["container"]["name"] == "web"
     assert not {"cache_key", "cache_value"} & set(values)
     assert as_json(event, None, WALL)["container"] is None
+    answer = as_json(DnsEvent(1, 5, "10.96.0.10", "api.example.com", (("10.0.0.1", 60),), ""), SUBJECT, WALL)
+    assert (answer["event"], answer["name"], answer["addresses"]) == ("dns", "api.example.com", [["10.0.0.1", 60]])
 
 
 @given(hostile_text, hostile_text, hostile_text)

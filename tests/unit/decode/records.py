@@ -81,6 +81,11 @@ def cgroup(path: bytes, *, kind: int = 5) -> bytes:
     return header(kind) + layout.CGROUP.pack(42, len(path)) + path
 
 
+def answered(message: bytes, *, family: int = 2, server: bytes = bytes([10, 0, 0, 53]), whole: int = 0) -> bytes:
+    """A DNS record."""
+    return header(8) + layout.DNS.pack(server, whole or len(message), len(message), family) + message
+
+
 ALL = {
     "exec": executed(walked(b"bin", b"sh"), cwd=walked(b"srv"), argv=b"sh\0-c\0ls\0", interpreter=b"/bin/sh\0"),
     "open": opened(walked(b"etc", b"passwd")),
@@ -88,4 +93,5 @@ ALL = {
     "connect": connected(2, bytes([127, 0, 0, 1]) + bytes(12)),
     "unix": connected(1, bytes(16), 0, 0, walked(b"run", b"a.sock")),
     "cgroup": cgroup(b"/default/x\0"),
+    "dns": answered(b"message"),
 }

@@ -12,7 +12,7 @@ from driftline.probe.capture import read_capture
 from golden.record import plain
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-NAMES = ("cgroup", "connect", "exec", "load", "open", "unix_connect")
+NAMES = ("cgroup", "connect", "dns", "exec", "load", "open", "unix_connect")
 
 
 def test_every_hook_has_its_capture() -> None:

@@ -33,6 +33,7 @@ def programs() -> list[str]:
         ("on_sched_process_exit", "fork"),
         ("on_cgroup_rmdir", "cgroup"),
         ("iter_task", "exec"),
+        ("on_dns", "dns"),
     ],
 )
 def test_the_hook_of_a_program(program: str, hook: str) -> None:

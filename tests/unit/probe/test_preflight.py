@@ -53,6 +53,14 @@ def test_auto_takes_the_best_that_works_and_says_why(report: Report, provider: s
     assert reason in why
 
 
+def test_without_dns_answers_the_agent_runs_and_says_so() -> None:
+    report = without("cgroup_skb")
+    assert choose(report, "auto")[0] == "lsm"
+    (obstacle,) = obstacles(report)
+    assert not obstacle.fatal
+    assert obstacle.sentence == f"DNS answers are not seen, so addresses are told without their names: {REFUSED}"
+
+
 @pytest.mark.parametrize("provider", ["lsm", "fentry", "sys_exit"])
 def test_a_wanted_provider_is_taken_when_it_works(provider: str) -> None:
     assert choose(GOOD, provider)[0] == provider
