@@ -13,7 +13,7 @@ COPY LICENSES ./LICENSES
 COPY bpf ./bpf
 COPY agent ./agent
 COPY collector ./collector
-RUN /opt/driftline/bin/pip install --no-cache-dir --disable-pip-version-check .
+RUN /opt/driftline/bin/pip install --no-cache-dir --disable-pip-version-check '.[postgresql]'
 
 FROM debian:12-slim
 LABEL org.opencontainers.image.title="driftline" \

@@ -27,11 +27,16 @@ from driftline_collector.tokens import Tokens
 
 ANYBODY: Final = frozenset(Role)
 ADMINS: Final = frozenset({Role.ADMIN})
+REVIEWERS: Final = frozenset({Role.REVIEWER, Role.ADMIN})
 ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     service.REPORT: frozenset({Role.AGENT}),
     service.TAIL: READERS,
     service.LIST_DEVIATIONS: READERS,
     service.LIST_AGENTS: READERS,
+    service.LIST_SILENCES: READERS,
+    service.ADD_SILENCE: REVIEWERS,
+    service.END_SILENCE: REVIEWERS,
+    service.FORGET_AGENT: ADMINS,
     "/grpc.health.v1.Health/Check": ANYBODY,
     "/grpc.health.v1.Health/Watch": ANYBODY,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": READERS,

@@ -11,12 +11,12 @@ import threading
 import time
 
 from driftline.errors import StateError
-from driftline_collector.store import Store
+from driftline_collector.store_sqlite import SqliteStore
 
 _log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
-"""Between looks at what changed: at full ingest the log grows by some 30 MiB meanwhile, far below schema.LOG_PAGES."""
+"""Between looks at what changed: at full ingest the log grows by some 30 MiB meanwhile, far below LOG_PAGES."""
 
 CHANGES = 2_000
 """Changes worth a checkpoint, some 5 MiB of log: the first commit after one waits for the disk (SQLite begins the log
@@ -29,7 +29,7 @@ LONGEST_SECONDS = 60.0
 class Checkpointer:
     """Checkpoints ``store`` between ``start`` and ``stop`` whenever it has changed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="driftline-checkpoint", daemon=True)
@@ -45,13 +45,15 @@ class Checkpointer:
             self._thread.join()
 
     def _run(self) -> None:
-        done, at = self._store.revision, time.monotonic()
+        done, at, complained = self._store.revision, time.monotonic(), False
         while not self._stopping.wait(PAUSE_SECONDS):
             revision, now = self._store.revision, time.monotonic()
             if revision == done or (revision - done < CHANGES and now - at < LONGEST_SECONDS):
                 continue
             try:
                 self._store.checkpoint()
-                done, at = revision, now
+                done, at, complained = revision, now, False
             except StateError as error:  # not fatal: the log only grows, and a full disk fails the next commit
-                _log.warning("%s", error.args[0])
+                if not complained:
+                    _log.warning("%s; the log cannot be folded into the database yet", error.args[0])
+                complained = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector.filters import DeviationFilter
@@ -23,20 +24,26 @@ FOLLOWERS = 256
 class Follower:
     """One follower's queue; ``revision`` is the last one it was offered."""
 
-    def __init__(self, wanted: DeviationFilter, revision: int) -> None:
+    def __init__(self, wanted: DeviationFilter, revision: int, after: int) -> None:
         self._wanted = wanted
+        self._after = after
         self._waiting: deque[pb.StoredDeviation] = deque()
         self._missed = 0
+        self.missed = 0
+        """In all."""
         self._filled = asyncio.Event()
         self.revision = revision
 
-    def offer(self, changes: list[pb.StoredDeviation]) -> None:
-        """Queue what matches; the oldest make room and are counted."""
+    def offer(self, changes: list[pb.StoredDeviation], revision: int) -> None:
+        """Queue what matches; the oldest make room and are counted. Nothing more will come up to ``revision``."""
+        if self._after > self.revision:
+            changes = [change for change in changes if change.revision > self._after]
         self._waiting.extend(change for change in changes if self._wanted.matches(change.deviation))
         while len(self._waiting) > FOLLOWER_DEVIATIONS:
             self._waiting.popleft()
             self._missed += 1
-        self.revision = changes[-1].revision
+            self.missed += 1
+        self.revision = revision
         if self._waiting:
             self._filled.set()
 
@@ -51,26 +58,46 @@ class Follower:
 
 
 class Feed:
-    """All followers, and the last committed revision."""
+    """All followers, and the last revision they were offered; ``advanced`` is called whenever that has grown."""
 
-    def __init__(self, revision: int) -> None:
+    def __init__(self, revision: int, advanced: Callable[[], None] = lambda: None) -> None:
         self._followers: set[Follower] = set()
+        self._advanced = advanced
+        self._missed = 0  # by followers that have gone
         self.revision = revision
 
-    def publish(self, changes: list[pb.StoredDeviation]) -> None:
-        """Offer the changes of one commit to every follower."""
-        self.revision = changes[-1].revision
-        for follower in self._followers:
-            follower.offer(changes)
+    @property
+    def followed(self) -> bool:
+        """Whether anybody follows."""
+        return bool(self._followers)
 
-    def join(self, wanted: DeviationFilter) -> Follower | None:
-        """Return a follower of everything after ``revision``; None if there are too many."""
+    @property
+    def followers(self) -> int:
+        """How many follow."""
+        return len(self._followers)
+
+    @property
+    def missed(self) -> int:
+        """Deviations that followers were too slow for."""
+        return self._missed + sum(follower.missed for follower in self._followers)
+
+    def publish(self, changes: list[pb.StoredDeviation], revision: int = 0) -> None:
+        """Offer ``changes`` to every follower: all there are up to ``revision``, or to the last of them."""
+        self.revision = revision or changes[-1].revision
+        for follower in self._followers:
+            follower.offer(changes, self.revision)
+        self._advanced()
+
+    def join(self, wanted: DeviationFilter, after: int = 0) -> Follower | None:
+        """Return a follower of everything after ``revision`` and after ``after``; None if there are too many."""
         if len(self._followers) >= FOLLOWERS:
             return None
-        follower = Follower(wanted, self.revision)
+        follower = Follower(wanted, self.revision, after)
         self._followers.add(follower)
         return follower
 
     def leave(self, follower: Follower) -> None:
         """Forget ``follower``."""
+        if follower in self._followers:
+            self._missed += follower.missed
         self._followers.discard(follower)

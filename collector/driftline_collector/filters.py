@@ -29,7 +29,9 @@ class DeviationFilter:
         texts = (message.node, message.namespace, message.container, message.image, *message.kinds)
         if len(message.kinds) > FILTER_KINDS or any(len(text) > FILTER_TEXT for text in texts):
             raise ValueError(f"a filter has at most {FILTER_KINDS} kinds and {FILTER_TEXT} characters in a text")
-        self._severity = message.minimum_severity
+        if any("\0" in text for text in texts):  # PostgreSQL has no such text
+            raise ValueError("a text in the filter holds a NUL character")
+        self.minimum_severity = message.minimum_severity
         self._kinds = tuple(message.kinds)
         self._node = message.node
         self._namespace = message.namespace
@@ -46,7 +48,7 @@ class DeviationFilter:
     def matches(self, deviation: deviation_pb2.Deviation) -> bool:
         """Whether every condition holds."""
         return (
-            deviation.severity >= self._severity
+            deviation.severity >= self.minimum_severity
             and deviation.last_wall_ns >= self.since_wall_ns
             and (not self._kinds or self._matches_kind(deviation.kind))
             and (not self._node or deviation.node == self._node)
@@ -71,8 +73,8 @@ class DeviationFilter:
         """Return SQL conditions every match satisfies (others may satisfy them too)."""
         table = deviations.c
         conditions: list[ColumnElement[bool]] = []
-        if self._severity:
-            conditions.append(table.severity >= self._severity)
+        if self.minimum_severity:
+            conditions.append(table.severity >= self.minimum_severity)
         if self._node:
             conditions.append(table.node == self._node)
         if self._namespace:

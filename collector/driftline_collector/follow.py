@@ -7,6 +7,7 @@ exact: joining and noting the last committed revision happen in one step of the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -18,6 +19,8 @@ from driftline.wire.service import BATCH_BYTES, BATCH_DEVIATIONS
 from driftline_collector.feed import FOLLOWER_DEVIATIONS, Feed, Follower
 from driftline_collector.filters import DeviationFilter
 from driftline_collector.reader import Reader
+from driftline_collector.screen import Screen
+from driftline_collector.silences import Silences
 
 SEAM_REVISIONS = FOLLOWER_DEVIATIONS // 4
 """So few revisions behind, a replay joins the feed: what is committed while it reads the rest fits the queue."""
@@ -26,9 +29,10 @@ SEAM_REVISIONS = FOLLOWER_DEVIATIONS // 4
 class Follow:
     """Serves Tail."""
 
-    def __init__(self, reader: Reader, feed: Feed, store_id: str) -> None:
+    def __init__(self, reader: Reader, feed: Feed, silences: Silences, store_id: str) -> None:
         self._reader = reader
         self._feed = feed
+        self._silences = silences
         self._store_id = store_id
 
     async def tail(self, request: pb.TailRequest, context: Any) -> AsyncIterator[pb.TailResponse]:
@@ -48,57 +52,77 @@ class Follow:
     async def _start(self, request: pb.TailRequest, wanted: DeviationFilter) -> int:
         """Return the revision after which to begin."""
         if request.resume.store_id == self._store_id:
-            return min(request.resume.revision, self._feed.revision)
+            return await self._resume(request.resume.revision)
         if request.replay:
             return await self._reader.revision_before(wanted.since_wall_ns) if wanted.since_wall_ns else 0
         return self._feed.revision
+
+    async def _resume(self, revision: int) -> int:
+        """Return where to go on. Another replica may have sent more than has reached this one's feed."""
+        if revision <= self._feed.revision:
+            return revision
+        return min(revision, max(self._feed.revision, await self._reader.newest()))
 
     async def _send(
         self, request: pb.TailRequest, wanted: DeviationFilter, start: int, context: Any
     ) -> AsyncIterator[pb.TailResponse]:
         position, last = start, self._feed.revision
+        screen = Screen(self._silences, request.silenced)
         if not request.follow:
-            async for response in self._replay(wanted, position, last):
+            async for response in self._replay(wanted, screen, position, last):
                 yield response
-            yield self._caught_up(last)
+            yield self._caught_up(screen, max(position, last))
             return
         while (behind := self._feed.revision) - position > SEAM_REVISIONS:
-            async for response in self._replay(wanted, position, behind):
+            async for response in self._replay(wanted, screen, position, behind):
                 yield response
             position = behind
-        follower = self._feed.join(wanted.without_since())
+        follower = self._feed.join(wanted.without_since(), position)
         if follower is None:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many followers")
             return
         try:
             last = follower.revision
-            async for response in self._replay(wanted, position, last):
+            async for response in self._replay(wanted, screen, position, last):
                 yield response
-            yield self._caught_up(last)
-            async for response in self._live(follower):
+            yield self._caught_up(screen, max(position, last))
+            async for response in self._live(follower, screen):
                 yield response
         finally:
             self._feed.leave(follower)
 
-    async def _replay(self, wanted: DeviationFilter, position: int, last: int) -> AsyncIterator[pb.TailResponse]:
+    async def _replay(
+        self, wanted: DeviationFilter, screen: Screen, position: int, last: int
+    ) -> AsyncIterator[pb.TailResponse]:
         """Send the stored matches after ``position`` up to ``last``."""
         while position < last:
             page = await self._reader.forward(wanted, position, last, BATCH_DEVIATIONS)
             position = page.reached
-            for chunk in _chunks(page.deviations):
-                yield self._response(chunk, chunk[-1].revision)
+            for chunk in _chunks(screen.visible(page.deviations)):
+                yield screen.annotate(self._response(chunk, chunk[-1].revision))
 
-    def _caught_up(self, revision: int) -> pb.TailResponse:
+    def _caught_up(self, screen: Screen, revision: int) -> pb.TailResponse:
         response = self._response([], revision)
         response.caught_up = True
-        return response
+        return screen.annotate(response)
 
-    async def _live(self, follower: Follower) -> AsyncIterator[pb.TailResponse]:
+    async def _live(self, follower: Follower, screen: Screen) -> AsyncIterator[pb.TailResponse]:
+        reached = follower.revision
         while True:
-            taken, missed = await follower.take(BATCH_DEVIATIONS)
-            for chunk in _chunks(taken):
-                response = self._response(chunk, chunk[-1].revision)
+            try:
+                async with asyncio.timeout(screen.due):
+                    taken, missed = await follower.take(BATCH_DEVIATIONS)
+            except TimeoutError:
+                taken, missed = [], 0
+            for chunk in _chunks(screen.visible(taken)):
+                reached = chunk[-1].revision
+                response = screen.annotate(self._response(chunk, reached))
                 response.missed, missed = missed, 0
+                yield response
+            reached = taken[-1].revision if taken else reached
+            if missed or screen.due == 0.0:  # and nothing to send it with
+                response = screen.annotate(self._response([], reached))
+                response.missed = missed
                 yield response
 
     def _response(self, deviations: list[pb.StoredDeviation], reached: int) -> pb.TailResponse:

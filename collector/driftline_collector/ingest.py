@@ -1,12 +1,14 @@
 """The Report call: one stream per agent.
 
-In: hello, batches, heartbeats. Out: an acknowledgement after each batch's commit, never before. Why one batch at a
-time per stream: order is kept, and a stream that is too fast is slowed by HTTP/2 instead of filling memory. Next:
-``writer``.
+In: hello, batches, heartbeats, perhaps a goodbye. Out: an acknowledgement after each batch's commit, never before. Why
+one batch at a time per stream: order is kept, and a stream that is too fast is slowed by HTTP/2 instead of filling
+memory. Next: ``writer``.
 """
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,11 +16,13 @@ import grpc
 
 from driftline import __version__
 from driftline.errors import StateError
+from driftline.wire.exposition import Histogram
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import BATCH_DEVIATIONS
 from driftline_collector.access import CALLER, require_node
 from driftline_collector.agents import Agents, touch
-from driftline_collector.validate import fault
+from driftline_collector.sentinel import Sentinel
+from driftline_collector.validate import fault, understand
 from driftline_collector.writer import Writer
 
 HELLO_BYTES = 1024
@@ -31,15 +35,18 @@ HEARTBEAT_BYTES = 256 * 1024
 class Ingest:
     """Serves Report."""
 
-    def __init__(self, writer: Writer, agents: Agents, store_id: str) -> None:
+    def __init__(self, writer: Writer, agents: Agents, sentinel: Sentinel, store_id: str) -> None:
         self._writer = writer
         self._agents = agents
+        self._sentinel = sentinel
         self._store_id = store_id
+        self.figures: Counter[str] = Counter()
+        self.acknowledged = Histogram()
 
     async def report(self, requests: AsyncIterator[pb.ReportRequest], context: Any) -> AsyncIterator[pb.ReportResponse]:
         """Take one agent's stream until it ends."""
         first = await anext(aiter(requests), pb.ReportRequest())
-        if not first.hello.node or first.hello.ByteSize() > HELLO_BYTES:
+        if not first.hello.node or "\0" in first.hello.node or first.hello.ByteSize() > HELLO_BYTES:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the first message must be a hello with a node name")
         require_node(first.hello.node)
         status = self._agents.arrive(first.hello)
@@ -68,22 +75,32 @@ class Ingest:
                 yield pb.ReportResponse(acknowledgement=await self._store(request.batch, status))
             elif request.HasField("heartbeat"):
                 await self._keep(request.heartbeat, status)
+            elif request.HasField("goodbye"):
+                status.stopped = True
+                await self._writer.write([], [status])
 
     async def _keep(self, heartbeat: pb.Heartbeat, status: pb.AgentStatus) -> None:
+        self.figures["heartbeats"] += 1
         if heartbeat.ByteSize() > HEARTBEAT_BYTES:
             status.rejected += 1
+            self.figures["rejected"] += 1
         else:
+            self._sentinel.beat(status, heartbeat)
             status.heartbeat.CopyFrom(heartbeat)
         await self._writer.write([], [status])
 
     async def _store(self, batch: pb.Batch, status: pb.AgentStatus) -> pb.Acknowledgement:
-        good, reason = [], ""
+        good, reason, begun = [], "", time.monotonic()
         for deviation in batch.deviations:
+            understand(deviation)
             if wrong := fault(deviation, status.hello.node):
                 reason = reason or wrong
             else:
                 good.append(deviation)
         rejected = len(batch.deviations) - len(good)
         status.rejected += rejected
+        self.figures["rejected"] += rejected
+        self.figures["received"] += len(batch.deviations)
         await self._writer.write(good, [])
+        self.acknowledged.observe(time.monotonic() - begun)
         return pb.Acknowledgement(sequence=batch.sequence, rejected=rejected, reason=reason)

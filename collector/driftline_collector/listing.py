@@ -14,10 +14,8 @@ import grpc
 from driftline.errors import StateError
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import BATCH_BYTES
-from driftline_collector.agents import Agents
-from driftline_collector.feed import Feed
 from driftline_collector.filters import DeviationFilter
-from driftline_collector.reader import Reader
+from driftline_collector.storage import Storage
 
 PAGE_DEVIATIONS = 1000
 """Largest page; fewer come when they are large, so that a page fits a message."""
@@ -29,11 +27,11 @@ class Listing:
     """Serves ListDeviations and ListAgents."""
 
     def __init__(
-        self, reader: Reader, feed: Feed, agents: Agents, warnings: list[str], access: Callable[[], dict[str, int]]
+        self, storage: Storage, warnings: Callable[[], list[str]], access: Callable[[], dict[str, int]]
     ) -> None:
-        self._reader = reader
-        self._feed = feed
-        self._agents = agents
+        self._storage = storage
+        self._reader = storage.reader
+        self._feed = storage.feed
         self._warnings = warnings
         self._access = access
 
@@ -63,8 +61,13 @@ class Listing:
         return response
 
     async def list_agents(self, _request: pb.ListAgentsRequest, _context: Any) -> pb.ListAgentsResponse:
-        """Return every agent that ever reported."""
-        return pb.ListAgentsResponse(agents=self._agents.all(), warnings=self._warnings, access=self._access())
+        """Return every agent that ever reported, to whichever replica."""
+        try:
+            await self._storage.refresh_agents()
+        except StateError:  # what is known is shown all the same; the warnings say what is wrong
+            pass
+        agents = self._storage.agents.all()
+        return pb.ListAgentsResponse(agents=agents, warnings=self._warnings(), access=self._access())
 
 
 def _revision(token: str) -> int:

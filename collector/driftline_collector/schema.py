@@ -1,35 +1,21 @@
-"""The collector's database: tables, and how its file is opened.
+"""The collector's tables, alike in SQLite and PostgreSQL, and which version of them a database holds.
 
-In: the state directory. Out: one SQLAlchemy engine for the writer, one read-only engine for readers. Why SQLite in WAL
-mode: readers never wait for the writer nor the writer for them. Next: ``store``.
+In: a connection. Out: SQLAlchemy tables; the version found; a new database filled with them. Why numbers: a program
+must neither write into tables it does not know nor guess what an older one meant. Next: ``migrate`` brings older ones
+up to date, ``store_sqlite`` and ``store_postgres`` open them.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, LargeBinary, MetaData, Table, Text, event
-from sqlalchemy import create_engine as sqlalchemy_engine
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, Table, Text, inspect, text
 
 from driftline.errors import StateError
-from driftline.text import escape
 
-SCHEMA_VERSION = 1
-"""Written to ``PRAGMA user_version``; another number means another version of driftline made the file."""
+SCHEMA_VERSION = 3
+"""The version these tables have; ``migrations/versions`` has a step to each."""
 
 READERS = 4
 """Connections that read at the same time: two cores are busy with that, and more would only starve ingest."""
-
-BUSY_SECONDS = 5.0
-"""How long to wait for a lock somebody else (a backup, the sqlite3 shell) holds."""
-
-LOG_PAGES = 16_384
-"""Pages of 4 KiB in the write-ahead log at which a commit itself folds it into the database: a bound, 64 MiB, for times
-when ``checkpoint``, which does so in the background, cannot keep up."""
 
 metadata = MetaData()
 
@@ -46,11 +32,14 @@ deviations = Table(
     Column("count", BigInteger, nullable=False),
     Column("last_wall_ns", BigInteger, nullable=False),
     Column("last_kernel_ns", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),  # found out after the deviation was told; see store
+    Column("sha256", Text, nullable=False),  # found out after the deviation was told; see store_changes
     Column("body", LargeBinary, nullable=False),  # driftline.v1.Deviation; the columns are copies to search by
+    # Unix time of the collector, in seconds: how long it is kept must not depend on the clock of a node
+    Column("stored_s", BigInteger, nullable=False),
     # An id is unique per node only: one agent must not be able to overwrite what another reported.
     Index("deviations_id", "id", "node", unique=True),
     Index("deviations_last", "last_wall_ns", "revision"),
+    Index("deviations_severity", "severity", "revision"),  # what goes first when space is short
 )
 
 agents = Table(
@@ -62,55 +51,54 @@ agents = Table(
 
 properties = Table("properties", metadata, Column("name", Text, primary_key=True), Column("value", Text))
 
+counters = Table(
+    "counters", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False)
+)
 
-def open_writer(path: Path) -> Engine:
-    """Return the engine of the one writer; its single connection is used by one thread at a time."""
-    engine = sqlalchemy_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False),
-        poolclass=StaticPool,
-    )
-    event.listen(engine, "connect", _prepare)
-    return engine
+notes = Table(
+    "notes",
+    metadata,
+    # What the collector and people note beside the deviations, by topic: silences, episodes. Few and small.
+    Column("topic", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
 
-
-def open_readers(path: Path) -> Engine:
-    """Return an engine of at most READERS connections that cannot write."""
-    uri = f"file:{quote(str(path))}?mode=ro"
-    return sqlalchemy_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False),
-        poolclass=QueuePool,
-        pool_size=READERS,
-        max_overflow=0,
-    )
+VERSION_TABLE = "alembic_version"
+"""Where Alembic notes the version."""
 
 
-def create(engine: Engine) -> None:
-    """Create what is missing. Raises StateError if the file was made by another version."""
-    with engine.begin() as connection:
-        found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-        if found not in (0, SCHEMA_VERSION):
-            raise StateError(
-                f"the database has schema {found}, this driftline writes {SCHEMA_VERSION}",
-                "use the driftline version that made it, or another --state directory",
-            )
-        metadata.create_all(connection)
+def version(connection: Connection) -> int:
+    """Return the version of the tables in the database, 0 if it is empty. Raises StateError if it is none of ours."""
+    if inspect(connection).has_table(VERSION_TABLE):
+        found = str(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar())
+        if not (found.isascii() and found.isdigit()):
+            raise StateError(f"the database has schema '{found:.20}', which is not Driftline's", "use one of its own")
+        return int(found)
+    if connection.dialect.name == "sqlite":
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())  # version 1 was only noted here
+    return 0
+
+
+def refuse_newer(found: int) -> None:
+    """Raise StateError if ``found`` is a version of the future."""
+    if found > SCHEMA_VERSION:
+        raise StateError(
+            f"the database has schema {found}, this driftline knows those up to {SCHEMA_VERSION}",
+            "use the driftline version that made it, or a newer one",
+        )
+
+
+def create(connection: Connection) -> None:
+    """Fill an empty database. A test holds this and the sum of all migrations together."""
+    metadata.create_all(connection, checkfirst=False)
+    key = f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)"
+    connection.exec_driver_sql(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, {key})")
+    connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:version)"), {"version": f"{SCHEMA_VERSION:04}"})
+    note(connection)
+
+
+def note(connection: Connection) -> None:
+    """Tell programs that look into a SQLite file's header, as version 1 did, which version it has."""
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    """WAL with synchronous=NORMAL: a commit survives the death of the process, a power cut may take the last ones.
-
-    FULL would add a disk flush (1 to 10 ms) to every deviation's way to the screen.
-    """
-    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-        raise StateError("the file system of the state directory cannot hold a SQLite WAL", "use a local disk")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-
-
-def explain(error: Exception, path: Path) -> StateError:
-    """Return what a database error means to a person."""
-    cause = getattr(error, "orig", None) or error
-    return StateError(f"cannot use the store {escape(str(path))}: {cause}", "check free space, permissions and --state")

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 import grpc.aio
@@ -26,19 +26,23 @@ from driftline.scheduling import prefer_short_slices
 from driftline.text import escape
 from driftline.wire import service
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.responder import Responder
 from driftline_collector.access import Access
 from driftline_collector.access_guard import Guard
 from driftline_collector.access_ports import PLAINTEXT, Ports, Security
-from driftline_collector.agents import Agents
-from driftline_collector.checkpoint import Checkpointer
-from driftline_collector.feed import Feed
+from driftline_collector.decisions import Decisions
 from driftline_collector.follow import Follow
 from driftline_collector.ingest import Ingest
 from driftline_collector.listing import Listing
-from driftline_collector.reader import Reader
-from driftline_collector.store import Store
+from driftline_collector.sentinel import Sentinel, Watching
+from driftline_collector.silences import Silences
+from driftline_collector.storage import Keeping, Storage
 from driftline_collector.tokens import Tokens
-from driftline_collector.writer import Writer
+from driftline_collector.vitals import Vitals
+
+if TYPE_CHECKING:  # most collectors have no outputs, and need not load what those need
+    from driftline_collector.outputs.config import OutputsFile
+    from driftline_collector.outputs.manager import Outputs
 
 CALLS = 4096
 """Calls at the same time, agents and followers together: beyond it a call is refused, and tried again later."""
@@ -54,16 +58,26 @@ _OPTIONS = (
     ("grpc.max_send_message_length", service.MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", service.KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", service.KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", service.KEEPALIVE_TIMEOUT_MS),  # newer gRPC waits for this one: a minute unless told
     ("grpc.http2.min_ping_interval_without_data_ms", service.KEEPALIVE_MS // 2),
     ("grpc.so_reuseport", 0),  # a second collector on the port must fail, not take half of the agents
 )
 
 
+class Looking(NamedTuple):
+    """Where health and metrics are shown (HOST:PORT, empty: nowhere), and what is told of agents."""
+
+    http: str = ""
+    watching: Watching = Watching()
+
+
 class Listening(NamedTuple):
-    """Where a collector listens: for certificates or plain text, for tokens (or empty); and what is wrong with that."""
+    """Where a collector listens: for certificates or plain text, for tokens (or empty), for probes (or empty); and what
+    is wrong with that."""
 
     address: str
     token_address: str
+    http_address: str
     encrypted: bool
     warnings: list[str]
 
@@ -76,29 +90,78 @@ class Listening(NamedTuple):
 class Server:
     """One collector in the running event loop. Raises SettingsError or StateError if it cannot start."""
 
-    def __init__(self, listen: str, state: Path, security: Security = PLAINTEXT) -> None:
+    def __init__(
+        self,
+        listen: str,
+        state: Path,
+        security: Security = PLAINTEXT,
+        outputs: OutputsFile | None = None,
+        keeping: Keeping = Keeping(),  # noqa: B008 - immutable
+        looking: Looking = Looking(),  # noqa: B008 - immutable
+    ) -> None:
         self._ports = Ports(listen, security)
+        self._looking = looking
+        self._responder: Responder | None = None
+        self._responder_trouble = ""
         self._access = Access(Tokens(state))
         self._guard = Guard(self._access)
-        self._store = Store(state)
-        self._feed = Feed(self._store.revision)
-        self._reader = Reader(self._store)
-        self._writer = Writer(self._store, self._feed.publish)
-        self._checkpointer = Checkpointer(self._store)
+        self._outputs: Outputs | None = None
+        self._storage = Storage(state, keeping, self._advanced, self._removed)
+        storage = self._storage
+        self._silences = Silences(storage.reader, storage.writer, storage.store.shared)
+        parts = storage.reader, storage.writer, storage.agents, storage.store.shared
+        self._sentinel = Sentinel(*parts, looking.watching)
+        self._tasks: list[asyncio.Future[None]] = []
+        self._outputs = self._make_outputs(outputs, state)
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS, interceptors=(self._guard,))
-        self._register(Agents(self._store.agents()))
+        self._register()
 
-    def _register(self, agents: Agents) -> None:
-        ingest = Ingest(self._writer, agents, self._store.store_id)
-        follow = Follow(self._reader, self._feed, self._store.store_id)
-        listing = Listing(self._reader, self._feed, agents, self._ports.warnings, self._counters)
+    def _make_outputs(self, outputs: OutputsFile | None, state: Path) -> Outputs | None:
+        if outputs is None:
+            return None
+        from driftline_collector.outputs.manager import Outputs
+        from driftline_collector.outputs.runner import Source
+
+        try:
+            store, feed = self._storage.store, self._storage.feed
+            hides = self._silences.hiding
+            source = Source(store.store_id, lambda: feed.revision, store.forward, lambda one: bool(hides(one)))
+            return Outputs(outputs, source, state)
+        except BaseException:
+            self._storage.store.close()
+            raise
+
+    def _advanced(self) -> None:
+        if self._outputs:
+            self._outputs.wake()
+
+    def _removed(self, places: list[tuple[int, int]]) -> None:
+        if self._outputs:
+            self._outputs.removed(places)
+
+    def reopen_outputs(self) -> None:
+        """Let outputs to files use the file that is behind its name now."""
+        if self._outputs:
+            self._outputs.reopen()
+
+    def _register(self) -> None:
+        storage, store_id = self._storage, self._storage.store.store_id
+        ingest = Ingest(storage.writer, storage.agents, self._sentinel, store_id)
+        follow = Follow(storage.reader, storage.feed, self._silences, store_id)
+        listing = Listing(storage, lambda: self._warnings, self._counters)
+        decisions = Decisions(self._silences, self._sentinel)
+        self._vitals = Vitals(storage, ingest, self._silences, self._sentinel, self._counters)
+        storage.noting += [self._silences.note, self._vitals.note]
+        unary = grpc.unary_unary_rpc_method_handler
         handlers = {
             "Report": _handler(grpc.stream_stream_rpc_method_handler, ingest.report, pb.ReportRequest),
             "Tail": _handler(grpc.unary_stream_rpc_method_handler, follow.tail, pb.TailRequest),
-            "ListDeviations": _handler(
-                grpc.unary_unary_rpc_method_handler, listing.list_deviations, pb.ListDeviationsRequest
-            ),
-            "ListAgents": _handler(grpc.unary_unary_rpc_method_handler, listing.list_agents, pb.ListAgentsRequest),
+            "ListDeviations": _handler(unary, listing.list_deviations, pb.ListDeviationsRequest),
+            "ListAgents": _handler(unary, listing.list_agents, pb.ListAgentsRequest),
+            "ForgetAgent": _handler(unary, decisions.forget_agent, pb.ForgetAgentRequest),
+            "AddSilence": _handler(unary, decisions.add_silence, pb.AddSilenceRequest),
+            "ListSilences": _handler(unary, decisions.list_silences, pb.ListSilencesRequest),
+            "EndSilence": _handler(unary, decisions.end_silence, pb.EndSilenceRequest),
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.SERVICE, handlers),))
         self._health = health.aio.HealthServicer()
@@ -108,43 +171,80 @@ class Server:
         )
 
     def _counters(self) -> dict[str, int]:
-        return {**self._access.counters(), "access.handshakes": self._ports.handshakes}
+        counters = {**self._storage.counters(), **self._access.counters(), "access.handshakes": self._ports.handshakes}
+        return {**counters, **(self._outputs.counters() if self._outputs else {})}
+
+    @property
+    def _warnings(self) -> list[str]:
+        trouble = [self._responder_trouble] if self._responder_trouble else []
+        outputs = self._outputs.warnings if self._outputs else []
+        return [*self._ports.warnings, *self._storage.warnings, *outputs, *trouble]
 
     async def start(self) -> Listening:
         """Listen; return where, with the real ports."""
         try:
             address, token_address = self._ports.bind(self._server)
         except SettingsError:
+            if self._outputs:
+                self._outputs.discard()
             await self._close()
             raise
         self._guard.start()
-        self._writer.start()
-        self._checkpointer.start()
+        self._storage.start()
+        await self._silences.begin()
+        self._tasks = [asyncio.ensure_future(one.run()) for one in (self._silences, self._sentinel)]
+        self._show()
+        if self._outputs:
+            self._outputs.start()
         await self._server.start()
         for name in ("", service.SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        return Listening(address, token_address, self._ports.encrypted, self._ports.warnings)
+        self._vitals.serving = True
+        http = self._responder.address if self._responder else ""
+        return Listening(address, token_address, http, self._ports.encrypted, self._warnings)
+
+    def _show(self) -> None:
+        """Show health and metrics; a port that is taken is no reason not to take deviations."""
+        if not self._looking.http:
+            return
+        try:
+            self._responder = Responder(self._looking.http, self._vitals.answer)
+        except SettingsError as error:
+            self._responder_trouble = str(error.args[0])
+        else:
+            self._responder.start()
+
+    @property
+    def _ends(self) -> list[asyncio.Future[Any]]:
+        return [*self._storage.ends, *self._tasks]
 
     async def wait(self, stopping: asyncio.Event) -> None:
-        """Return when ``stopping`` is set. Raises what killed the writer, if anything did."""
+        """Return when ``stopping`` is set. Raises what killed the writer or another part, if anything did."""
         stopped = asyncio.ensure_future(stopping.wait())
-        await asyncio.wait((stopped, self._writer.died), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((stopped, *self._ends), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        if self._writer.died.done():
-            self._writer.died.result()
+        for end in self._ends:
+            if end.done():
+                end.result()
 
     async def stop(self) -> None:
         """Refuse new calls, end the running ones, commit what waits, close the store."""
+        self._vitals.serving = False
         await self._health.enter_graceful_shutdown()
         await self._server.stop(STOP_SECONDS)
         await self._guard.stop()
-        await self._writer.stop()
+        if self._responder:
+            await asyncio.to_thread(self._responder.stop)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._storage.stop()
+        if self._outputs:
+            await asyncio.to_thread(self._outputs.stop)
         await self._close()
 
     async def _close(self) -> None:
-        self._reader.close()
-        self._checkpointer.stop()
-        self._store.close()
+        await self._storage.close()
 
 
 async def serve(server: Server, started: Callable[[Listening], None], stopping: asyncio.Event) -> None:
@@ -156,20 +256,30 @@ async def serve(server: Server, started: Callable[[Listening], None], stopping: 
         await server.stop()
 
 
-def run(listen: str, state: Path, security: Security = PLAINTEXT) -> None:
+def run(
+    listen: str,
+    state: Path,
+    security: Security = PLAINTEXT,
+    outputs: OutputsFile | None = None,
+    keeping: Keeping = Keeping(),  # noqa: B008 - immutable
+    looking: Looking = Looking(),  # noqa: B008 - immutable
+) -> None:
     """Run a collector until SIGTERM or SIGINT. Raises SettingsError or StateError if it cannot start."""
 
     def started(listening: Listening) -> None:
         gc.collect()
         gc.freeze()  # what was imported stays for ever: looking through it again would pause the stream by 30 ms
-        for sentence in (f"listening on {listening}, state {escape(str(state))}", *listening.warnings):
+        pages = f", health and metrics on http://{listening.http_address}" if listening.http_address else ""
+        for sentence in (f"listening on {listening}, {_place(state, keeping)}{pages}", *listening.warnings):
             print(f"driftline collector: {sentence}", file=sys.stderr, flush=True)
 
     async def main() -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        await serve(Server(listen, state, security), started, stopping)
+        server = Server(listen, state, security, outputs, keeping, looking)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.reopen_outputs)
+        await serve(server, started, stopping)
 
     prefer_short_slices()
     asyncio.run(main())
@@ -178,15 +288,26 @@ def run(listen: str, state: Path, security: Security = PLAINTEXT) -> None:
 class Collector:
     """A collector in a thread of this process: the addresses are valid between ``start`` and ``stop``."""
 
-    def __init__(self, state: Path, listen: str = "127.0.0.1:0", security: Security = PLAINTEXT) -> None:
+    def __init__(
+        self,
+        state: Path,
+        listen: str = "127.0.0.1:0",
+        security: Security = PLAINTEXT,
+        outputs: OutputsFile | None = None,
+        keeping: Keeping = Keeping(),  # noqa: B008 - immutable
+        looking: Looking = Looking(),  # noqa: B008 - immutable
+    ) -> None:
         self._state = state
         self._listen = listen
         self._security = security
+        self._outputs = outputs
+        self._keeping = keeping
+        self._looking = looking
         self._thread = threading.Thread(target=self._run, name="driftline-collector")
         self._started = threading.Event()
         self._stopping: Callable[[], object] = lambda: None
         self._error: BaseException | None = None
-        self.address = self.token_address = ""
+        self.address = self.token_address = self.http_address = ""
 
     def start(self) -> str:
         """Start and return the address. Raises SettingsError or StateError if it cannot start."""
@@ -219,9 +340,16 @@ class Collector:
 
         def started(listening: Listening) -> None:
             self.address, self.token_address = listening.address, listening.token_address
+            self.http_address = listening.http_address
             self._started.set()
 
-        await serve(Server(self._listen, self._state, self._security), started, stopping)
+        server = Server(self._listen, self._state, self._security, self._outputs, self._keeping, self._looking)
+        await serve(server, started, stopping)
+
+
+def _place(state: Path, keeping: Keeping) -> str:
+    store = f", store {keeping.store.name}" if keeping.store else ""
+    return f"state {escape(str(state))}{store}"
 
 
 def _handler(kind: Callable[..., Any], method: Any, request: Any) -> Any:

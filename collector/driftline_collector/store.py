@@ -1,40 +1,39 @@
-"""The collector's store.
+"""The collector's store, whichever database it is.
 
 In: deviations and agent states from the one writer thread; questions from reader threads. Out: what changed, with its
 place in the order of changes; pages. Why revisions: a tail that knows the last revision it saw can go on after any
-interruption without gap or duplicate, and a folded repeat is simply a newer revision of its deviation. Next: ``writer``
-calls ``commit``; ``follow`` and ``listing`` read pages.
+interruption without gap or duplicate, and a folded repeat is simply a newer revision of its deviation. What every store
+promises: a revision that can be read is final, and none below it will ever appear. Next: ``store_sqlite`` and
+``store_postgres`` are stores; ``writer`` commits; ``follow`` and ``listing`` read pages.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import sqlite3
-import uuid
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, bindparam, func, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from driftline.errors import StateError
-from driftline.text import escape
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.gen.driftline.v1 import deviation_pb2
-from driftline_collector import schema
 from driftline_collector.filters import DeviationFilter
-from driftline_collector.schema import agents, deviations, properties
+from driftline_collector.schema import agents, counters, deviations, notes
+from driftline_collector.store_changes import ROW_BYTES
 
 SCAN_REVISIONS = 20_000
 """Revisions one query looks at: bounds a query that matches nothing to some ten milliseconds."""
 
-Key = tuple[str, str]  # id, node
-Told = tuple[int, int, int, str]  # count, last_wall_ns, last_kernel_ns, sha256
+EXPIRY_REVISIONS = 2_000
+"""Oldest revisions that a look for expired ones takes in: they are the oldest by time as well, unless a clock was set
+forward for a while; then the rest waits until those are gone."""
+
+BYTES = "bytes"
+REMOVED = "removed."
+"""Names in the table ``counters``: what the deviations take; what was removed, by cause and severity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,92 +44,108 @@ class Page:
     reached: int
 
 
-class Store:
-    """The database in ``directory``, which is made if missing. Raises StateError if it cannot be used."""
+class Candidate(NamedTuple):
+    """A deviation that may be removed: its place, its severity, bytes of its body."""
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / "collector.db"
-        try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = (directory / "collector.lock").open("w")
-        except OSError as error:
-            raise StateError(
-                f"cannot use the state directory {escape(str(directory))}: {error.strerror}",
-                "give a writable directory with --state",
-            ) from error
-        try:
-            self._lock_out_others(directory)
-            self._open()
-        except SQLAlchemyError as error:
-            self._lock.close()
-            raise schema.explain(error, self._path) from error
-        except StateError:
-            self._lock.close()
-            raise
+    revision: int
+    severity: int
+    size: int
 
-    def _lock_out_others(self, directory: Path) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            message = f"another collector uses the state directory {escape(str(directory))}"
-            raise StateError(message, "stop it, or give another --state") from error
 
-    def _open(self) -> None:
-        self._writer: Engine = schema.open_writer(self._path)
-        schema.create(self._writer)
-        self._readers: Engine = schema.open_readers(self._path)
-        with self._writer.begin() as connection:
-            statement = insert(properties).values(name="store_id", value=str(uuid.uuid4()))
-            connection.execute(statement.on_conflict_do_nothing())
-            self.store_id = str(connection.execute(select(properties.c.value)).scalar_one())
-            self.revision = int(connection.execute(select(func.max(deviations.c.revision))).scalar() or 0)
-        self._connection = self._writer.connect()
-        # The writer's few statements run for every deviation, and somebody waits for it: SQLAlchemy writes them, but
-        # executing them through it takes three times as long as SQLite itself.
-        self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
-        self._checkpointer = schema.open_writer(self._path)
+class Store(ABC):
+    """An open store. Methods raise StateError if the database cannot do it now; it may a moment later."""
 
+    shared = False
+    """Whether other collectors commit to it too."""
+
+    store_id: str
+    """Revisions mean nothing in another store."""
+
+    revision: int
+    """The last one this collector knows to be committed."""
+
+    _readers: Engine
+
+    @abstractmethod
     def commit(
         self, incoming: Iterable[deviation_pb2.Deviation], statuses: Iterable[pb.AgentStatus]
     ) -> list[pb.StoredDeviation]:
         """Store in one transaction; return what is new or changed, in order. Writer thread only.
 
-        Raises StateError if nothing could be stored.
+        Raises StateError if nothing could be stored, or if nobody knows: what is delivered again is stored once.
         """
-        newest = _fold(incoming)
-        try:
-            with self._driver:  # one transaction: committed at the end, rolled back by an exception
-                changes = self._changes(newest)
-                if changes:
-                    self._driver.executemany(_UPSERT, [_row(change) for change in changes])
-                if rows := [{"node": status.hello.node, "body": status.SerializeToString()} for status in statuses]:
-                    self._driver.executemany(_UPSERT_AGENT, rows)
-        except sqlite3.Error as error:
-            raise schema.explain(error, self._path) from error
-        self.revision += len(changes)
-        return changes
 
-    def _changes(self, newest: dict[Key, deviation_pb2.Deviation]) -> list[pb.StoredDeviation]:
-        known = self._known([key[0] for key in newest])
-        changed = [deviation for key, deviation in newest.items() if _merge(deviation, known.get(key))]
-        return [
-            pb.StoredDeviation(revision=revision, deviation=deviation)
-            for revision, deviation in enumerate(changed, self.revision + 1)
-        ]
+    @abstractmethod
+    def remove(self, candidates: Sequence[Candidate], cause: str) -> list[tuple[int, int]]:
+        """Remove what has not changed since it was a candidate, and count it. Writer thread only.
 
-    def _known(self, ids: list[str]) -> dict[Key, Told]:
-        if not ids:
-            return {}
-        rows = self._driver.execute(_LOOKUP, {"ids": json.dumps(ids)})
-        return {(row[0], row[1]): (row[2], row[3], row[4], row[5]) for row in rows}
+        Return revision and severity of each.
+        """
+
+    @abstractmethod
+    def forget(self, nodes: Sequence[str]) -> None:
+        """Remove the states of the agents of ``nodes``. Writer thread only."""
+
+    @abstractmethod
+    def note(self, topic: str, bodies: Mapping[str, bytes | None]) -> None:
+        """Keep each body under its name; None removes it. Writer thread only."""
+
+    @abstractmethod
+    def count(self, more: Mapping[str, int]) -> None:
+        """Raise counters. Writer thread only."""
+
+    @abstractmethod
+    def newest(self) -> int:
+        """Return the last revision that anybody has committed."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection."""
+
+    @abstractmethod
+    def explain(self, error: Exception) -> StateError:
+        """Return what a database error means to a person, and what to try. No secret is in it."""
 
     def agents(self) -> list[pb.AgentStatus]:
-        """Return the last stored state of every agent. Raises StateError."""
+        """Return the last stored state of every agent."""
         return [pb.AgentStatus.FromString(row.body) for row in self._read(select(agents.c.body))]
+
+    def notes(self, topic: str) -> dict[str, bytes]:
+        """Return the bodies of ``topic`` by name."""
+        query = select(notes.c.name, notes.c.body).where(notes.c.topic == topic).order_by(notes.c.name)
+        return {row.name: bytes(row.body) for row in self._read(query)}
+
+    def counters(self, prefix: str = REMOVED) -> dict[str, int]:
+        """Return the counters whose names begin with ``prefix``. Without it: what was removed since the store was
+        made, by cause and severity: ``removed.age.low``."""
+        query = select(counters).where(counters.c.name.startswith(prefix, autoescape=True))
+        return {row.name: row.value for row in self._read(query.order_by(counters.c.name))}
+
+    def used_bytes(self) -> int:
+        """Return what the deviations take, as counted with each commit.
+
+        Not what the files take: a page, or a PostgreSQL table, shrinks long after its rows have gone, and whoever
+        removed until it does would remove far too much.
+        """
+        found = self._read(select(counters.c.value).where(counters.c.name == BYTES))
+        return int(found[0].value) if found else 0
+
+    def expired(self, before_s: int, limit: int) -> list[Candidate]:
+        """Return up to ``limit`` of the oldest deviations that were stored before Unix time ``before_s``."""
+        oldest = select(func.coalesce(func.min(deviations.c.revision), 0)).scalar_subquery()
+        near = deviations.c.revision < oldest + EXPIRY_REVISIONS
+        query = _candidates().where(deviations.c.stored_s < before_s, near).order_by(deviations.c.revision)
+        return [Candidate(*row) for row in self._read(query.limit(limit))]
+
+    def least(self, limit: int) -> list[Candidate]:
+        """Return up to ``limit`` deviations: those of the lowest severity first, of these the oldest."""
+        query = _candidates().order_by(deviations.c.severity, deviations.c.revision)
+        return [Candidate(*row) for row in self._read(query.limit(limit))]
 
     def revision_before(self, since_wall_ns: int) -> int:
         """Return a revision after which everything lies that was last seen at ``since_wall_ns`` or later."""
-        first = func.min(deviations.c.revision).label("first")
+        # "+ 0" keeps both databases from walking the table from its oldest row instead of the index on the time
+        first = func.min(deviations.c.revision + 0).label("first")
         found = self._read(select(first).where(deviations.c.last_wall_ns >= since_wall_ns))[0].first
         return self.revision if found is None else int(found) - 1
 
@@ -162,88 +177,21 @@ class Store:
             with self._readers.connect() as connection:
                 return connection.execute(query).all()
         except SQLAlchemyError as error:
-            raise schema.explain(error, self._path) from error
-
-    def checkpoint(self) -> None:
-        """Fold the write-ahead log into the database; neither the writer nor readers wait. Raises StateError."""
-        try:
-            with self._checkpointer.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-        except SQLAlchemyError as error:
-            raise schema.explain(error, self._path) from error
-
-    def close(self) -> None:
-        """Close every connection; the write-ahead log is folded into the database."""
-        self._readers.dispose()
-        self._checkpointer.dispose()
-        self._connection.close()
-        self._writer.dispose()
-        self._lock.close()
+            raise self.explain(error) from error
 
 
-def _insert_or_update(table: Any, *key: str) -> str:
-    statement = insert(table)
-    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
-    return _sql(statement.on_conflict_do_update(index_elements=key, set_=others))
+def _candidates() -> Any:
+    """The newest one always stays: the order of changes goes on from it, also after a restart."""
+    newest = select(func.max(deviations.c.revision)).scalar_subquery()
+    columns = deviations.c.revision, deviations.c.severity, func.length(deviations.c.body)
+    return select(*columns).where(deviations.c.revision < newest)
 
 
-def _lookup() -> str:
-    wanted = func.json_each(bindparam("ids")).table_valued("value")
-    columns = (deviations.c[name] for name in ("id", "node", "count", "last_wall_ns", "last_kernel_ns", "sha256"))
-    return _sql(select(*columns).where(deviations.c.id.in_(select(wanted.c.value))))
-
-
-def _sql(statement: Any) -> str:
-    """Return ``statement`` for the driver."""
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
-
-
-_UPSERT = _insert_or_update(deviations, "id", "node")
-_UPSERT_AGENT = _insert_or_update(agents, "node")
-_LOOKUP = _lookup()
-
-
-def _fold(incoming: Iterable[deviation_pb2.Deviation]) -> dict[Key, deviation_pb2.Deviation]:
-    """Return the newest state of each deviation of one transaction, in order of first arrival."""
-    newest: dict[Key, deviation_pb2.Deviation] = {}
-    for deviation in incoming:
-        key = deviation.id, deviation.node
-        before = newest.get(key)
-        if before is None or _merge(deviation, _told(before)):
-            newest[key] = deviation
-    return newest
-
-
-def _merge(deviation: deviation_pb2.Deviation, known: Told | None) -> bool:
-    """Raise the count and last times of ``deviation`` to those ``known``; whether it says anything new.
-
-    The digest is found out after a deviation is told: a later update without it does not take it away.
-    """
-    if known is None:
-        return True
-    deviation.count = max(deviation.count, known[0])
-    deviation.last_wall_ns = max(deviation.last_wall_ns, known[1])
-    deviation.last_kernel_ns = max(deviation.last_kernel_ns, known[2])
-    deviation.sha256 = deviation.sha256 or known[3]
-    return _told(deviation) != known
-
-
-def _told(deviation: deviation_pb2.Deviation) -> Told:
-    return deviation.count, deviation.last_wall_ns, deviation.last_kernel_ns, deviation.sha256
-
-
-def _row(change: pb.StoredDeviation) -> dict[str, object]:
-    deviation = change.deviation
-    return {
-        "revision": change.revision,
-        "id": deviation.id,
-        "node": deviation.node,
-        "severity": deviation.severity,
-        "kind": deviation.kind,
-        "namespace": deviation.subject.namespace,
-        "count": deviation.count,
-        "last_wall_ns": deviation.last_wall_ns,
-        "last_kernel_ns": deviation.last_kernel_ns,
-        "sha256": deviation.sha256,
-        "body": deviation.SerializeToString(),
-    }
+def raised(cause: str, removed: Iterable[tuple[int, int, int]]) -> dict[str, int]:
+    """Return by how much each counter grows when ``removed`` (revision, severity, size) went for ``cause``."""
+    found = {BYTES: 0}
+    for _, severity, size in removed:
+        name = f"{REMOVED}{cause}.{deviation_pb2.Severity.Name(severity).removeprefix('SEVERITY_').lower()}"
+        found[name] = found.get(name, 0) + 1
+        found[BYTES] -= size + ROW_BYTES
+    return found

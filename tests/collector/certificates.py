@@ -25,7 +25,7 @@ class Papers:
         self.ca = str(directory / certs.CA_CERTIFICATE)
 
     def issue(
-        self, role: Role, name: str = "node-a", file: str = "", days: int = 1, hosts: list[str] | None = None
+        self, role: Role, name: str = "node-a", file: str = "", days: float = 1, hosts: list[str] | None = None
     ) -> TlsPaths:
         """Issue a certificate; ``days`` below 1 makes one that has expired. Replaces an older one of that file name."""
         wanted = (HOSTS if role is Role.COLLECTOR else []) if hosts is None else hosts

@@ -1,4 +1,4 @@
-"""A real collector for every test that asks for one."""
+"""A real collector, and a real PostgreSQL, for every test that asks for one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.cluster import Cluster, serve
 from collector.rig import CollectorProcess
 from driftline_collector.server import Collector
 
@@ -25,3 +26,17 @@ def process(tmp_path: Path) -> Iterator[CollectorProcess]:
     collector = CollectorProcess(tmp_path / "state")
     yield collector
     collector.clean_up()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that runs for all tests that do not break it."""
+    yield from serve()
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """The name of an empty database."""
+    name = cluster.create()
+    yield name
+    cluster.drop(name)

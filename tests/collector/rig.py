@@ -63,29 +63,34 @@ def replay(address: str, **conditions: object) -> list[pb.StoredDeviation]:
 class CollectorProcess:
     """``driftline collector`` as a process of its own; restarted on the same port."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *options: str) -> None:
         self._state = state
+        self._options = options if "--http" in options else (*options, "--http", "")  # many at the same time
         self.address = "127.0.0.1:0"
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
         """Start it and return its address."""
-        arguments = ["collector", "--listen", self.address, "--state", str(self._state)]
+        arguments = ["collector", "--listen", self.address, "--state", str(self._state), *self._options]
         self.process = subprocess.Popen([*DRIFTLINE, *arguments], stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         said = self.process.stderr.readline()
-        match = re.fullmatch(r"driftline collector: listening on (\S+), state (\S+)\n", said)
+        match = re.fullmatch(r"driftline collector: listening on (\S+), state (\S+?)(, store \S+)?\n", said)
         assert match, said
         self.address = match[1]
         return self.address
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, wait, and return the exit status. It must have had nothing to complain about."""
+        assert self.complaints(number) == ""
+        assert self.process is not None
+        return int(self.process.returncode)
+
+    def complaints(self, number: signal.Signals = signal.SIGTERM) -> str:
+        """Send a signal, wait, and return what it had to complain about."""
         assert self.process is not None
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=PATIENCE)
-        assert said == ""
-        return self.process.returncode
+        return self.process.communicate(timeout=PATIENCE)[1]
 
     def clean_up(self) -> None:
         """Leave nothing behind."""

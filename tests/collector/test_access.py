@@ -13,7 +13,7 @@ import pytest
 
 from collector.certificates import Papers
 from collector.rig import PATIENCE, until
-from driftline.errors import AccessError, CollectorError, DriftlineError
+from driftline.errors import AccessError, CollectorError, DriftlineError, SettingsError
 from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire import service, uplink
 from driftline.wire.client import CollectorClient
@@ -27,7 +27,23 @@ from driftline_collector.server import Collector
 from driftline_collector.tokens import TokenFile
 from unit.wire import samples
 
-METHODS = ("Report", "Tail", "ListDeviations", "ListAgents")
+METHODS = (
+    "Report",
+    "Tail",
+    "ListDeviations",
+    "ListAgents",
+    "ListSilences",
+    "AddSilence",
+    "EndSilence",
+    "ForgetAgent",
+)
+MAY: dict[str, frozenset[Role]] = {
+    **dict.fromkeys(METHODS, READERS),
+    "Report": frozenset({Role.AGENT}),
+    "AddSilence": frozenset({Role.REVIEWER, Role.ADMIN}),
+    "EndSilence": frozenset({Role.REVIEWER, Role.ADMIN}),
+    "ForgetAgent": frozenset({Role.ADMIN}),
+}
 
 
 @pytest.fixture
@@ -60,6 +76,17 @@ def call(method: str, link: Link, node: str = "node-a") -> None:
             assert [response.caught_up for response in client.tail(pb.TailRequest(replay=True))] == [True]
         elif method == "ListDeviations":
             client.list_deviations(pb.ListDeviationsRequest())
+        elif method == "ListSilences":
+            client.list_silences(ended=True)
+        elif method == "AddSilence":
+            with pytest.raises(SettingsError, match="1 to 16 matchers"):  # let in, and then told what is wrong
+                client.add_silence(pb.Silence())
+        elif method == "EndSilence":
+            with pytest.raises(SettingsError, match="no silence in force"):
+                client.end_silence(pb.EndSilenceRequest(id="x"))
+        elif method == "ForgetAgent":
+            with pytest.raises(SettingsError, match="ever reported"):
+                client.forget_agent(pb.ForgetAgentRequest(node="x"))
         else:
             client.list_agents()
     finally:
@@ -113,7 +140,7 @@ def test_every_certificate_against_every_call(tls: Collector, papers: Papers, ro
         return
     link = Link(tls.address, papers.credentials(role))
     for method in METHODS:
-        if role in (READERS if method != "Report" else {Role.AGENT}):
+        if role in MAY[method]:
             call(method, link)
         else:
             with pytest.raises(AccessError, match=f"role {role} may not call {method}: it needs"):
@@ -124,10 +151,12 @@ def test_every_certificate_against_every_call(tls: Collector, papers: Papers, ro
 def test_every_token_against_every_call(tls: Collector, papers: Papers, tokens: TokenFile, role: Role) -> None:
     secret = tokens.add("t", role, 1)
     link = Link(tls.token_address, Credentials(TlsPaths(ca=papers.ca), secret))
-    for method in METHODS[1:]:
-        call(method, link)
-    with pytest.raises(AccessError, match=f"role {role} may not call Report"):
-        call("Report", link)
+    for method in METHODS:
+        if role in MAY[method]:
+            call(method, link)
+        else:
+            with pytest.raises(AccessError, match=f"role {role} may not call {method}"):
+                call(method, link)
 
 
 def test_an_agent_writes_only_as_its_own_node(tls: Collector, papers: Papers, caplog: pytest.LogCaptureFixture) -> None:

@@ -40,7 +40,7 @@ def test_the_patch_is_for_what_is_there(agent: dict[str, Any]) -> None:
         for gone in [item for item in agent[part] if item.get("$patch") == "delete"]:
             assert named(spec[part], gone["name"])
     before, after = (named(one["containers"], "agent")["args"] for one in (spec, agent))
-    assert [word for word in before if not word.startswith("--collector")] == after[:3]
+    assert [word for word in before if not word.startswith("--collector")] == after[:4]
 
 
 def test_the_kustomization_names_all_files() -> None:

@@ -1,9 +1,9 @@
 """HOST:PORT as people write it.
 
-In: a setting's text. Out: host and port, whether it is surely the loopback, or a SettingsError that says how to write
-it. Why the loopback is told apart: only there may plain text travel without being asked for. A name is never looked up
-for that, as its answer may change. Next: ``credentials`` decides what a connection needs, the collector's
-``access_ports`` where to listen.
+In: a setting's text. Out: host and port (or several, to be tried in turn), whether it is surely the loopback, or a
+SettingsError that says how to write it. Why the loopback is told apart: only there may plain text travel without being
+asked for. A name is never looked up for that, as its answer may change. Next: ``credentials`` decides what a connection
+needs, the collector's ``access_ports`` where to listen.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from driftline.text import escape
 
 DEFAULT_COLLECTOR = "127.0.0.1:4780"
 """Where a collector listens, and is looked for, unless told otherwise."""
+
+ADDRESSES = 16
+"""Most collectors that are tried in turn: a round through more that are all away would take minutes."""
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?", re.IGNORECASE)
 _LOOPBACK_NAME = "localhost"
@@ -53,6 +56,14 @@ def parse_address(text: str) -> Address:
         hint = "write it like 127.0.0.1:4780, [::1]:4780 or collector.example:4780"
         raise SettingsError(f"'{escape(host)}' is neither an IP address nor a host name", hint)
     return Address(bare, int(port))
+
+
+def parse_addresses(text: str) -> tuple[Address, ...]:
+    """Return the addresses in ``text``, which commas part, in their order. Raises SettingsError."""
+    parts = text.split(",")
+    if len(parts) > ADDRESSES:
+        raise SettingsError(f"{len(parts)} collectors are named, at most {ADDRESSES} are tried in turn")
+    return tuple(parse_address(part.strip()) for part in parts)
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -17,7 +17,6 @@ from driftline.errors import AccessError, CollectorError, DriftlineError, Settin
 from driftline.text import escape
 from driftline.wire import service
 from driftline.wire.credentials import Link
-from driftline.wire.credentials_diagnosis import diagnose
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
 ANSWER_SECONDS = 10.0
@@ -30,7 +29,9 @@ _OPTIONS = (
     ("grpc.max_send_message_length", service.MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", service.KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", service.KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", service.KEEPALIVE_TIMEOUT_MS),  # newer gRPC waits for this one: a minute unless told
     ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.min_reconnect_backoff_ms", service.CONNECT_MS),  # how long an attempt may take, whatever its name says
     ("grpc.enable_http_proxy", 0),  # a proxy from the environment must not see deviations
     ("grpc.use_local_subchannel_pool", 1),  # a new connection starts without the back-off of the one before
     ("SingleThreadedUnaryStream", 1),  # gRPC's own: a response wakes the thread that follows, not another one first
@@ -58,11 +59,15 @@ class Stream:
 class CollectorClient:
     """One connection to a collector: a ``Link``, or the HOST:PORT of one on this machine that listens in plain text.
 
+    A single request that finds nobody goes to the link's next address; a stream's owner decides that for itself.
     Raises SettingsError for an address that needs more than that.
     """
 
     def __init__(self, target: str | Link) -> None:
         self._link = Link(target) if isinstance(target, str) else target
+        self._connect()
+
+    def _connect(self) -> None:
         self.target = self._link.target
         files = self._link.files()
         if files is None:
@@ -98,12 +103,40 @@ class CollectorClient:
         )
         return response
 
+    def forget_agent(self, request: pb.ForgetAgentRequest) -> None:
+        """Have the collector expect a node's agent no more."""
+        self._ask(service.FORGET_AGENT, request, pb.ForgetAgentResponse.FromString)
+
+    def add_silence(self, silence: pb.Silence) -> pb.Silence:
+        """Return the silence as it is in force now."""
+        request = pb.AddSilenceRequest(silence=silence)
+        response: pb.AddSilenceResponse = self._ask(service.ADD_SILENCE, request, pb.AddSilenceResponse.FromString)
+        return response.silence
+
+    def list_silences(self, ended: bool) -> pb.ListSilencesResponse:
+        """Return the silences in force, with ``ended`` all that are kept."""
+        response: pb.ListSilencesResponse = self._ask(
+            service.LIST_SILENCES, pb.ListSilencesRequest(ended=ended), pb.ListSilencesResponse.FromString
+        )
+        return response
+
+    def end_silence(self, request: pb.EndSilenceRequest) -> pb.Silence:
+        """Return the silence, ended."""
+        response: pb.EndSilenceResponse = self._ask(service.END_SILENCE, request, pb.EndSilenceResponse.FromString)
+        return response.silence
+
     def _ask(self, method: str, request: Any, deserializer: Any) -> Any:
-        call = self._channel.unary_unary(method, type(request).SerializeToString, deserializer)
-        try:
-            return call(request, timeout=ANSWER_SECONDS, metadata=self._link.metadata)
-        except grpc.RpcError as error:
-            raise translate(error, self._link) from error
+        for left in reversed(range(self._link.choices)):
+            call = self._channel.unary_unary(method, type(request).SerializeToString, deserializer)
+            try:
+                return call(request, timeout=ANSWER_SECONDS, metadata=self._link.metadata)
+            except grpc.RpcError as error:
+                if not left or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise translate(error, self._link) from error
+            self.close()
+            self._link.advance()
+            self._connect()
+        raise AssertionError("a link has an address")
 
     def close(self) -> None:
         """End the connection and every call on it."""
@@ -115,12 +148,19 @@ def translate(error: grpc.RpcError, link: Link) -> DriftlineError:
     if we may not."""
     code, details, target = error.code(), escape(str(error.details() or "")[:_REASON_CHARACTERS]), link.target
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-        return AccessError(f"the collector at {target} does not let us in: {details}", "see docs/access.md")
+        from driftline.wire.credentials_diagnosis import expired
+
+        reason = expired(link) or details
+        return AccessError(f"the collector at {target} does not let us in: {reason}", "see docs/access.md")
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return SettingsError(f"the collector at {target} refused the request: {details}")
+    if code is grpc.StatusCode.NOT_FOUND:
+        return SettingsError(details)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return CollectorError(f"what listens on {target} is not a driftline collector of this version: {details}")
     if code is grpc.StatusCode.UNAVAILABLE:
+        from driftline.wire.credentials_diagnosis import diagnose  # with ssl: an agent without trouble needs neither
+
         if "Connection refused" not in details and (reason := diagnose(link)):
             return CollectorError(f"collector {target} cannot be reached: {reason}")
         if details.startswith("failed to connect"):  # then a list of every attempt; the last word says it

@@ -19,8 +19,12 @@ SEVERITY_TO_WIRE = {
     severity: cast("pb.Severity", pb.Severity.Value(f"SEVERITY_{severity.name}")) for severity in Severity
 }
 _SEVERITY_FROM_WIRE = {number: severity for severity, number in SEVERITY_TO_WIRE.items()}
+_HIGHEST = max(_SEVERITY_FROM_WIRE)
 _ORIGIN_TO_WIRE = {origin: cast("pb.Origin", pb.Origin.Value(f"ORIGIN_{origin.name}")) for origin in Origin}
 _ORIGIN_FROM_WIRE = {number: origin for origin, number in _ORIGIN_TO_WIRE.items()}
+
+SENTENCE_CHARACTERS = 300
+"""Of a deviation that cannot be read: of its sentence, and of the reason, in the error about it."""
 
 
 def deviation_to_wire(deviation: Deviation) -> pb.Deviation:
@@ -64,22 +68,31 @@ def _escape_into(message: pb.Deviation, deviation: Deviation) -> None:
     message.argv.extend(map(escape, deviation.argv))
     message.environment.extend(map(escape, deviation.environment))
     message.notes.extend(map(escape, deviation.notes))
+    message.checks.extend(map(escape, deviation.checks))
 
 
 def deviation_from_wire(message: pb.Deviation) -> Deviation:
-    """Return the deviation in ``message``. Raises RecordError if it cannot be read: newer version, or malformed."""
+    """Return the deviation in ``message``. Raises RecordError if it cannot be read: a kind of a newer version, or
+    malformed. Then its sentence is in the error: whoever looks must know of it all the same."""
     try:
         return _read(message)
     except (ValueError, KeyError) as error:
         hint = "use a driftline as new as the agent that reported it"
-        raise RecordError(f"deviation {escape(message.id[:64])} cannot be read: {error}", hint) from error
+        why, said = (text[:SENTENCE_CHARACTERS] for text in (str(error), message.sentence))
+        told = f"deviation {escape(message.id[:64])} cannot be read ({why}){': ' if said else ''}{said}"
+        raise RecordError(told, hint) from error
+
+
+def _severity_from_wire(number: pb.Severity) -> Severity:
+    """One above all we know, of a newer agent, is the highest we know."""
+    return Severity.CRITICAL if number > _HIGHEST else _SEVERITY_FROM_WIRE[number]
 
 
 def _read(message: pb.Deviation) -> Deviation:
     return Deviation(
         id=message.id,
         kind=Kind(message.kind),
-        severity=_SEVERITY_FROM_WIRE[message.severity],
+        severity=_severity_from_wire(message.severity),
         sentence=unescape(message.sentence),
         technique=message.technique,
         what=unescape(message.what),
@@ -109,6 +122,7 @@ def _read(message: pb.Deviation) -> Deviation:
         environment=_texts(message.environment),
         loss=loss_from_wire(message.loss) if message.HasField("loss") else None,
         notes=_texts(message.notes),
+        checks=_texts(message.checks),
     )
 
 
@@ -219,7 +233,7 @@ def _file_to_wire(file: File) -> pb.File:
 def _file_from_wire(message: pb.File) -> File:
     return File(
         path=unescape(message.path),
-        origin=_ORIGIN_FROM_WIRE[message.origin],
+        origin=_ORIGIN_FROM_WIRE.get(message.origin, Origin.UNKNOWN),
         device=message.device,
         inode=message.inode,
         links=message.links,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from driftline.errors import SettingsError
 from driftline.text import escape
-from driftline.wire.address import Address, parse_address
+from driftline.wire.address import Address, parse_addresses
 from driftline.wire.credentials_files import NO_FILES, TlsFiles, TlsPaths, WatchedFiles
 
 TOKEN_BYTES = 4096
@@ -38,18 +38,25 @@ PLAINTEXT = Credentials()
 
 
 class Link:
-    """The way to the collector at ``target``. Raises SettingsError if target and credentials do not fit."""
+    """The way to the collector at ``target``, or to one of several, in turn: HOST:PORT,HOST:PORT.
+
+    One address is in use at a time, until ``advance``. Raises SettingsError if target and credentials do not fit.
+    """
 
     def __init__(self, target: str, credentials: Credentials = PLAINTEXT) -> None:
-        self.address = parse_address(target)
-        if not self.address.port:
+        self._addresses = parse_addresses(target)
+        self._place = 0
+        if not all(address.port for address in self._addresses):
             raise SettingsError(f"nothing listens on port 0 of {target}", "give the port the collector printed")
         self.token = credentials.token
         self.tls = any(credentials.paths)
         self._check(credentials)
         self._files = WatchedFiles(credentials.paths) if self.tls else None
-        if not self.tls and self.address.host == "localhost":  # whatever a resolver says
-            self.address = Address("127.0.0.1", self.address.port)
+        if not self.tls:  # whatever a resolver says
+            self._addresses = tuple(
+                Address("127.0.0.1", address.port) if address.host == "localhost" else address
+                for address in self._addresses
+            )
 
     def _check(self, credentials: Credentials) -> None:
         paths = credentials.paths
@@ -63,12 +70,12 @@ class Link:
             if not paths.cert and not self.token:
                 hint = f"--tls-cert and --tls-key, or --token-file (or {TOKEN_VARIABLE}) on the port for tokens"
                 raise SettingsError("neither a certificate nor a token says who you are", hint)
-        elif not self.address.loopback:
-            self._check_off_loopback(credentials)
+        elif abroad := [address.host for address in self._addresses if not address.loopback]:
+            self._check_off_loopback(abroad[0], credentials)
 
-    def _check_off_loopback(self, credentials: Credentials) -> None:
+    def _check_off_loopback(self, host: str, credentials: Credentials) -> None:
         if not credentials.insecure_plaintext:
-            message = f"{self.address.host} is not a loopback address: the connection must be encrypted"
+            message = f"{host} is not a loopback address: the connection must be encrypted"
             raise SettingsError(message, "--tls-ca, --tls-cert and --tls-key (docs/access.md)")
         if self.token:
             raise SettingsError(
@@ -76,14 +83,28 @@ class Link:
             )
 
     @property
+    def address(self) -> Address:
+        """The one in use."""
+        return self._addresses[self._place]
+
+    @property
+    def choices(self) -> int:
+        """How many addresses there are."""
+        return len(self._addresses)
+
+    def advance(self) -> None:
+        """Use the next address from now on; after the last comes the first."""
+        self._place = (self._place + 1) % len(self._addresses)
+
+    @property
     def target(self) -> str:
-        """HOST:PORT in the form gRPC takes."""
+        """HOST:PORT of the address in use, in the form gRPC takes."""
         return str(self.address)
 
     @property
     def plaintext_abroad(self) -> bool:
-        """Whether what is sent can be read by others."""
-        return not self.tls and not self.address.loopback
+        """Whether what is sent can be read by others, at any of the addresses."""
+        return not self.tls and not all(address.loopback for address in self._addresses)
 
     @property
     def paths(self) -> TlsPaths:

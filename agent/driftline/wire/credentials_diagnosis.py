@@ -32,6 +32,14 @@ def diagnose(link: Link) -> str:
         return ""  # nobody is there: the caller says so
 
 
+def expired(link: Link) -> str:
+    """Return that our certificate has expired, "" if it has not."""
+    files = link.files()
+    if files is None or files.ends is None or files.ends > datetime.now(UTC):
+        return ""
+    return f"our certificate {escape(link.paths.cert)} expired on {files.ends:%Y-%m-%d %H:%M} UTC"
+
+
 def _diagnose_plaintext(link: Link) -> str:
     """Whoever answers a TLS hello in TLS does not want plain text."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -46,9 +54,9 @@ def _diagnose_plaintext(link: Link) -> str:
 
 
 def _diagnose_tls(link: Link) -> str:
-    files, paths = link.files(), link.paths
-    if files is not None and files.ends is not None and files.ends < datetime.now(UTC):
-        return f"our certificate {escape(paths.cert)} expired on {files.ends:%Y-%m-%d %H:%M} UTC"
+    if reason := expired(link):
+        return reason
+    paths = link.paths
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(paths.ca)
     if paths.cert:

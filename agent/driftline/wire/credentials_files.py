@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import ssl
 import stat
 import threading
 from datetime import UTC, datetime
@@ -136,6 +135,8 @@ def _read(what: str, path: str) -> bytes:
 
 def _check_pair(paths: TlsPaths) -> None:
     """Raise SettingsError unless the key is the certificate's. OpenSSL compares them."""
+    import ssl  # over 1 MiB, which an agent that needs no certificate does not pay
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(paths.cert, paths.key, password="")
     except ssl.SSLError as error:

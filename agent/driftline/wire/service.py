@@ -16,6 +16,10 @@ REPORT: Final = f"/{SERVICE}/Report"
 TAIL: Final = f"/{SERVICE}/Tail"
 LIST_DEVIATIONS: Final = f"/{SERVICE}/ListDeviations"
 LIST_AGENTS: Final = f"/{SERVICE}/ListAgents"
+FORGET_AGENT: Final = f"/{SERVICE}/ForgetAgent"
+ADD_SILENCE: Final = f"/{SERVICE}/AddSilence"
+LIST_SILENCES: Final = f"/{SERVICE}/ListSilences"
+END_SILENCE: Final = f"/{SERVICE}/EndSilence"
 
 BATCH_DEVIATIONS: Final = 512
 """Most deviations in one message: at about 1 KiB each, half a MiB, which commits in some milliseconds."""
@@ -34,6 +38,9 @@ KEEPALIVE_MS: Final = 10_000
 
 KEEPALIVE_TIMEOUT_MS: Final = 5_000
 """How long the probe may take."""
+
+CONNECT_MS: Final = 5_000
+"""How long a connection may take to come about: somebody frozen must not keep an agent from the next collector."""
 
 INT64_MAX: Final = 2**63 - 1
 """Largest count or time SQLite and int64 fields can hold."""

@@ -50,17 +50,20 @@ class Source(Protocol):
 
 
 class Uplink:
-    """Delivers ``source`` over ``link`` until stopped, whatever happens to the connection."""
+    """Delivers ``source`` over ``link`` until stopped, whatever happens to the connection.
+
+    Where the link has several addresses, a connection that failed is followed by one to the next; what was not
+    acknowledged goes there. Nobody goes back by himself: a collector that works is left only when it fails.
+    """
 
     def __init__(self, link: Link, source: Source) -> None:
         self._link = link
-        self._target = link.target
         self._source = source
         self._backoff = Backoff()
         self._stop = threading.Event()
         self._call: Stream | None = None
         self._connected = False
-        self._complained = False
+        self._complained = ""  # about whom
         self._renewing = False
         self._thread = threading.Thread(target=self._run, name="driftline-uplink", daemon=True)
         self._renewal = threading.Thread(target=self._renew, name="driftline-certificates", daemon=True)
@@ -94,6 +97,8 @@ class Uplink:
             except DriftlineError as error:
                 self._complain(error)
             if not self._source.done:
+                if not self._renewing:
+                    self._link.advance()
                 self._stop.wait(self._backoff.next())
 
     def _connect(self) -> None:
@@ -119,17 +124,20 @@ class Uplink:
     def _welcomed(self) -> None:
         self._connected = True
         self._backoff.reset()
-        if self._complained:
-            _log.warning("collector %s is back", self._target)
-        self._complained = False
+        if self._complained == self._link.target:
+            _log.warning("collector %s is back", self._link.target)
+        elif self._complained:
+            _log.warning("deviations go to collector %s now", self._link.target)
+        self._complained = ""
 
     def _complain(self, error: DriftlineError) -> None:
         """Say once per outage that deviations wait: what waits is counted and visible elsewhere."""
         if self._renewing:
             return
         if not self._complained and not self._stop.is_set():
-            _log.warning("%s; deviations wait, trying again", error.args[0])
-        self._complained = True
+            following = "trying the next" if self._link.choices > 1 else "trying again"
+            _log.warning("%s; deviations wait, %s", error.args[0], following)
+        self._complained = self._link.target
 
     def _renew(self) -> None:
         """Connect anew once our files have changed: what was not acknowledged is sent again, nothing is lost."""
@@ -138,7 +146,7 @@ class Uplink:
             if (now := self._link.files()) == used:
                 continue
             used = now
-            _log.warning("the certificate's files have changed: connecting anew to %s", self._target)
+            _log.warning("the certificate's files have changed: connecting anew to %s", self._link.target)
             self._renewing = True
             if (call := self._call) is not None:
                 call.cancel()

@@ -11,7 +11,7 @@ import pytest
 from driftline.wire.convert import deviation_to_wire
 from driftline_collector import checkpoint as checkpoint_module
 from driftline_collector.checkpoint import Checkpointer
-from driftline_collector.store import Store
+from driftline_collector.store_sqlite import SqliteStore as Store
 from unit.wire import samples
 
 

@@ -88,3 +88,27 @@ def test_one_who_left_gets_nothing_and_makes_room(monkeypatch: pytest.MonkeyPatc
         assert feed.join(wanted()) is not None
 
     asyncio.run(check())
+
+
+def test_who_has_seen_more_than_we_offered_gets_none_of_it_again() -> None:
+    """A follower that another replica served comes to this one, which lags."""
+
+    async def check() -> None:
+        feed = Feed(0)
+        follower = feed.join(wanted(), after=3)
+        assert follower is not None
+        feed.publish(changes(1, Severity.LOW, Severity.LOW))
+        feed.publish(changes(3, Severity.LOW, Severity.LOW), revision=4)
+        feed.publish(changes(5, Severity.LOW))
+        taken, missed = await follower.take(10)
+        assert ([item.revision for item in taken], missed) == ([4, 5], 0)
+
+    asyncio.run(check())
+
+
+def test_the_feed_advances_also_past_what_nobody_has() -> None:
+    advanced: list[int] = []
+    feed = Feed(0, lambda: advanced.append(feed.revision))
+    feed.publish([], 7)
+    feed.publish(changes(8, Severity.LOW))
+    assert advanced == [7, 8]

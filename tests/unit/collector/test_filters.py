@@ -77,3 +77,8 @@ def test_hostile_names_can_be_asked_for() -> None:
 def test_filters_are_bounded(conditions: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at most"):
         DeviationFilter(pb.DeviationFilter(**conditions))
+
+
+def test_a_text_that_no_database_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        DeviationFilter(pb.DeviationFilter(namespace="a\0b"))

@@ -17,7 +17,7 @@ from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.gen.driftline.v1 import deviation_pb2
 from driftline_collector import store as store_module
 from driftline_collector.filters import DeviationFilter
-from driftline_collector.store import Store
+from driftline_collector.store_sqlite import SqliteStore as Store
 from unit.wire import samples
 
 EVERYTHING = DeviationFilter(pb.DeviationFilter())

@@ -34,6 +34,7 @@ def test_every_kind_and_severity_is_fine(kind: Kind, severity: Severity) -> None
         ({"count": 0}, "out of range"),
         ({"first_wall_ns": -1}, "out of range"),
         ({"last_wall_ns": -1}, "out of range"),
+        ({"sha256": "a\0b"}, "NUL"),
         ({"sentence": "x" * 2_000_000}, "too large"),
     ],
 )

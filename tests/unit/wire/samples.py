@@ -109,4 +109,5 @@ deviations = st.builds(
     environment=_argv,
     loss=st.none() | losses,
     notes=_argv,
+    checks=_argv,
 )

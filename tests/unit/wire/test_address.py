@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from driftline.errors import SettingsError
-from driftline.wire.address import parse_address
+from driftline.wire.address import ADDRESSES, parse_address, parse_addresses
 from driftline.wire.client import CollectorClient
 
 
@@ -53,3 +53,23 @@ def test_no_host(text: str) -> None:
 def test_a_client_needs_a_port() -> None:
     with pytest.raises(SettingsError, match="port 0"):
         CollectorClient("127.0.0.1:0")
+
+
+def test_several_are_kept_in_their_order() -> None:
+    assert [str(one) for one in parse_addresses("b.example:2, a.example:1,[::1]:3")] == [
+        "b.example:2",
+        "a.example:1",
+        "[::1]:3",
+    ]
+
+
+@pytest.mark.parametrize("text", [",a:1", "a:1,", "a:1,,b:2", "a:1 b:2", "a:1;b:2"])
+def test_a_hole_in_the_list_is_an_error(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse_addresses(text)
+
+
+def test_more_than_can_be_tried_are_refused() -> None:
+    parse_addresses(",".join(["a:1"] * ADDRESSES))
+    with pytest.raises(SettingsError, match="17 collectors are named"):
+        parse_addresses(",".join(["a:1"] * (ADDRESSES + 1)))

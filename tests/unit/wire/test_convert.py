@@ -49,7 +49,7 @@ def test_every_word_has_a_number(word: type[Severity] | type[Origin]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"kind": "exec.tomorrow"}, {"severity": 0}, {"severity": 9}, {"what": "\\q"}, {"node": "\\"}]
+    "change", [{"kind": "exec.tomorrow"}, {"severity": 0}, {"severity": -1}, {"what": "\\q"}, {"node": "\\"}]
 )
 def test_what_cannot_be_read_is_a_record_error(change: dict[str, object]) -> None:
     message = deviation_to_wire(samples.deviation())
@@ -62,3 +62,17 @@ def test_what_cannot_be_read_is_a_record_error(change: dict[str, object]) -> Non
 def test_number_too_large_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="out of range"):
         deviation_to_wire(samples.deviation(count=2**64))
+
+
+def test_a_severity_of_a_newer_version_is_the_highest_we_know() -> None:
+    message = deviation_to_wire(samples.deviation(severity=Severity.LOW))
+    message.severity = 9  # type: ignore[assignment]
+    assert deviation_from_wire(message).severity is Severity.CRITICAL
+
+
+def test_an_origin_of_a_newer_version_is_unknown() -> None:
+    message = deviation_to_wire(samples.deviation(file=File("/x", Origin.IMAGE, 1, 2, 3, 4, 5)))
+    message.file.origin = 99  # type: ignore[assignment]
+    read = deviation_from_wire(message)
+    assert read.file is not None
+    assert read.file.origin is Origin.UNKNOWN

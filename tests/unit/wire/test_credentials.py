@@ -249,3 +249,23 @@ def test_a_name_comes_back_from_its_uri(role: Role, name: str) -> None:
 def test_only_one_spelling_names_anybody(uri: str) -> None:
     identity = parse_identity(uri)
     assert identity is None or identity_uri(identity) == uri
+
+
+# --- several addresses -----------------------------------------------------------------------------------------------
+
+
+def test_addresses_take_turns() -> None:
+    link = Link("localhost:1,127.0.0.2:2")
+    seen = []
+    for _ in range(3):
+        seen.append(link.target)
+        link.advance()
+    assert seen == ["127.0.0.1:1", "127.0.0.2:2", "127.0.0.1:1"]
+
+
+def test_one_address_abroad_needs_what_all_would_need() -> None:
+    with pytest.raises(SettingsError, match=r"^10\.0\.0\.1 is not a loopback address"):
+        Link("127.0.0.1:1,10.0.0.1:1")
+    assert Link("127.0.0.1:1,10.0.0.1:1", Credentials(insecure_plaintext=True)).plaintext_abroad
+    with pytest.raises(SettingsError, match="port 0"):
+        Link("127.0.0.1:1,127.0.0.1:0")

@@ -1,5 +1,6 @@
 from driftline.wire.gen.driftline.v1 import deviation_pb2 as _deviation_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -7,15 +8,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class MatcherOperator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MATCHER_OPERATOR_UNSPECIFIED: _ClassVar[MatcherOperator]
+    MATCHER_OPERATOR_EQUAL: _ClassVar[MatcherOperator]
+    MATCHER_OPERATOR_NOT_EQUAL: _ClassVar[MatcherOperator]
+    MATCHER_OPERATOR_CONTAINS: _ClassVar[MatcherOperator]
+    MATCHER_OPERATOR_NOT_CONTAINS: _ClassVar[MatcherOperator]
+MATCHER_OPERATOR_UNSPECIFIED: MatcherOperator
+MATCHER_OPERATOR_EQUAL: MatcherOperator
+MATCHER_OPERATOR_NOT_EQUAL: MatcherOperator
+MATCHER_OPERATOR_CONTAINS: MatcherOperator
+MATCHER_OPERATOR_NOT_CONTAINS: MatcherOperator
+
 class ReportRequest(_message.Message):
-    __slots__ = ("hello", "batch", "heartbeat")
+    __slots__ = ("hello", "batch", "heartbeat", "goodbye")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     batch: Batch
     heartbeat: Heartbeat
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+    goodbye: Goodbye
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class ReportResponse(_message.Message):
     __slots__ = ("welcome", "acknowledgement")
@@ -64,7 +80,7 @@ class Acknowledgement(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., rejected: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("losses", "counters", "hook_providers", "queue")
+    __slots__ = ("losses", "counters", "hook_providers", "queue", "troubles")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -83,11 +99,17 @@ class Heartbeat(_message.Message):
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
     HOOK_PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLES_FIELD_NUMBER: _ClassVar[int]
     losses: _containers.RepeatedCompositeFieldContainer[_deviation_pb2.Loss]
     counters: _containers.ScalarMap[str, int]
     hook_providers: _containers.ScalarMap[str, str]
     queue: QueueFigures
-    def __init__(self, losses: _Optional[_Iterable[_Union[_deviation_pb2.Loss, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., hook_providers: _Optional[_Mapping[str, str]] = ..., queue: _Optional[_Union[QueueFigures, _Mapping]] = ...) -> None: ...
+    troubles: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, losses: _Optional[_Iterable[_Union[_deviation_pb2.Loss, _Mapping]]] = ..., counters: _Optional[_Mapping[str, int]] = ..., hook_providers: _Optional[_Mapping[str, str]] = ..., queue: _Optional[_Union[QueueFigures, _Mapping]] = ..., troubles: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Goodbye(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class QueueFigures(_message.Message):
     __slots__ = ("waiting", "unacknowledged", "capacity")
@@ -126,28 +148,120 @@ class Cursor(_message.Message):
     def __init__(self, store_id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class TailRequest(_message.Message):
-    __slots__ = ("filter", "replay", "follow", "resume")
+    __slots__ = ("filter", "replay", "follow", "resume", "silenced")
     FILTER_FIELD_NUMBER: _ClassVar[int]
     REPLAY_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
+    SILENCED_FIELD_NUMBER: _ClassVar[int]
     filter: DeviationFilter
     replay: bool
     follow: bool
     resume: Cursor
-    def __init__(self, filter: _Optional[_Union[DeviationFilter, _Mapping]] = ..., replay: _Optional[bool] = ..., follow: _Optional[bool] = ..., resume: _Optional[_Union[Cursor, _Mapping]] = ...) -> None: ...
+    silenced: bool
+    def __init__(self, filter: _Optional[_Union[DeviationFilter, _Mapping]] = ..., replay: _Optional[bool] = ..., follow: _Optional[bool] = ..., resume: _Optional[_Union[Cursor, _Mapping]] = ..., silenced: _Optional[bool] = ...) -> None: ...
 
 class TailResponse(_message.Message):
-    __slots__ = ("deviations", "missed", "cursor", "caught_up")
+    __slots__ = ("deviations", "missed", "cursor", "caught_up", "silences", "silenced")
     DEVIATIONS_FIELD_NUMBER: _ClassVar[int]
     MISSED_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
+    SILENCES_FIELD_NUMBER: _ClassVar[int]
+    SILENCED_FIELD_NUMBER: _ClassVar[int]
     deviations: _containers.RepeatedCompositeFieldContainer[StoredDeviation]
     missed: int
     cursor: Cursor
     caught_up: bool
-    def __init__(self, deviations: _Optional[_Iterable[_Union[StoredDeviation, _Mapping]]] = ..., missed: _Optional[int] = ..., cursor: _Optional[_Union[Cursor, _Mapping]] = ..., caught_up: _Optional[bool] = ...) -> None: ...
+    silences: SilencesInForce
+    silenced: int
+    def __init__(self, deviations: _Optional[_Iterable[_Union[StoredDeviation, _Mapping]]] = ..., missed: _Optional[int] = ..., cursor: _Optional[_Union[Cursor, _Mapping]] = ..., caught_up: _Optional[bool] = ..., silences: _Optional[_Union[SilencesInForce, _Mapping]] = ..., silenced: _Optional[int] = ...) -> None: ...
+
+class SilencesInForce(_message.Message):
+    __slots__ = ("silences",)
+    SILENCES_FIELD_NUMBER: _ClassVar[int]
+    silences: _containers.RepeatedCompositeFieldContainer[Silence]
+    def __init__(self, silences: _Optional[_Iterable[_Union[Silence, _Mapping]]] = ...) -> None: ...
+
+class Matcher(_message.Message):
+    __slots__ = ("field", "operator", "value")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    operator: MatcherOperator
+    value: str
+    def __init__(self, field: _Optional[str] = ..., operator: _Optional[_Union[MatcherOperator, str]] = ..., value: _Optional[str] = ...) -> None: ...
+
+class Silence(_message.Message):
+    __slots__ = ("id", "matchers", "reason", "author", "made_by", "created_wall_ns", "expires_wall_ns", "ended_by", "hidden")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MATCHERS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    MADE_BY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_BY_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    matchers: _containers.RepeatedCompositeFieldContainer[Matcher]
+    reason: str
+    author: str
+    made_by: str
+    created_wall_ns: int
+    expires_wall_ns: int
+    ended_by: str
+    hidden: int
+    def __init__(self, id: _Optional[str] = ..., matchers: _Optional[_Iterable[_Union[Matcher, _Mapping]]] = ..., reason: _Optional[str] = ..., author: _Optional[str] = ..., made_by: _Optional[str] = ..., created_wall_ns: _Optional[int] = ..., expires_wall_ns: _Optional[int] = ..., ended_by: _Optional[str] = ..., hidden: _Optional[int] = ...) -> None: ...
+
+class AddSilenceRequest(_message.Message):
+    __slots__ = ("silence",)
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    silence: Silence
+    def __init__(self, silence: _Optional[_Union[Silence, _Mapping]] = ...) -> None: ...
+
+class AddSilenceResponse(_message.Message):
+    __slots__ = ("silence",)
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    silence: Silence
+    def __init__(self, silence: _Optional[_Union[Silence, _Mapping]] = ...) -> None: ...
+
+class ListSilencesRequest(_message.Message):
+    __slots__ = ("ended",)
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    ended: bool
+    def __init__(self, ended: _Optional[bool] = ...) -> None: ...
+
+class ListSilencesResponse(_message.Message):
+    __slots__ = ("silences",)
+    SILENCES_FIELD_NUMBER: _ClassVar[int]
+    silences: _containers.RepeatedCompositeFieldContainer[Silence]
+    def __init__(self, silences: _Optional[_Iterable[_Union[Silence, _Mapping]]] = ...) -> None: ...
+
+class EndSilenceRequest(_message.Message):
+    __slots__ = ("id", "author")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    author: str
+    def __init__(self, id: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class EndSilenceResponse(_message.Message):
+    __slots__ = ("silence",)
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    silence: Silence
+    def __init__(self, silence: _Optional[_Union[Silence, _Mapping]] = ...) -> None: ...
+
+class ForgetAgentRequest(_message.Message):
+    __slots__ = ("node",)
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    def __init__(self, node: _Optional[str] = ...) -> None: ...
+
+class ForgetAgentResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class StoredDeviation(_message.Message):
     __slots__ = ("revision", "deviation")
@@ -197,17 +311,23 @@ class ListAgentsResponse(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[AgentStatus, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., access: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class AgentStatus(_message.Message):
-    __slots__ = ("hello", "last_seen_wall_ns", "connected", "heartbeat", "rejected", "transport")
+    __slots__ = ("hello", "last_seen_wall_ns", "connected", "heartbeat", "rejected", "transport", "session", "stopped", "troubles")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_WALL_NS_FIELD_NUMBER: _ClassVar[int]
     CONNECTED_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    TROUBLES_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     last_seen_wall_ns: int
     connected: bool
     heartbeat: Heartbeat
     rejected: int
     transport: str
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., last_seen_wall_ns: _Optional[int] = ..., connected: _Optional[bool] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rejected: _Optional[int] = ..., transport: _Optional[str] = ...) -> None: ...
+    session: str
+    stopped: bool
+    troubles: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., last_seen_wall_ns: _Optional[int] = ..., connected: _Optional[bool] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rejected: _Optional[int] = ..., transport: _Optional[str] = ..., session: _Optional[str] = ..., stopped: _Optional[bool] = ..., troubles: _Optional[_Iterable[str]] = ...) -> None: ...

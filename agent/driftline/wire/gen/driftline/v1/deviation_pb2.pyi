@@ -50,7 +50,7 @@ ORIGIN_HOST: Origin
 ORIGIN_UNKNOWN: Origin
 
 class Deviation(_message.Message):
-    __slots__ = ("id", "kind", "severity", "sentence", "technique", "what", "first_wall_ns", "last_wall_ns", "first_kernel_ns", "last_kernel_ns", "node", "subject", "baseline", "learning", "count", "process", "argv", "cwd", "tty", "exe", "ancestors", "file", "access", "sha256", "sha256_note", "protocol", "address", "port", "flags", "environment", "loss", "notes")
+    __slots__ = ("id", "kind", "severity", "sentence", "technique", "what", "first_wall_ns", "last_wall_ns", "first_kernel_ns", "last_kernel_ns", "node", "subject", "baseline", "learning", "count", "process", "argv", "cwd", "tty", "exe", "ancestors", "file", "access", "sha256", "sha256_note", "protocol", "address", "port", "flags", "environment", "loss", "notes", "checks")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,7 @@ class Deviation(_message.Message):
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     LOSS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: str
     severity: Severity
@@ -115,7 +116,8 @@ class Deviation(_message.Message):
     environment: _containers.RepeatedScalarFieldContainer[str]
     loss: Loss
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., sentence: _Optional[str] = ..., technique: _Optional[str] = ..., what: _Optional[str] = ..., first_wall_ns: _Optional[int] = ..., last_wall_ns: _Optional[int] = ..., first_kernel_ns: _Optional[int] = ..., last_kernel_ns: _Optional[int] = ..., node: _Optional[str] = ..., subject: _Optional[_Union[Subject, _Mapping]] = ..., baseline: _Optional[str] = ..., learning: _Optional[bool] = ..., count: _Optional[int] = ..., process: _Optional[_Union[Process, _Mapping]] = ..., argv: _Optional[_Iterable[str]] = ..., cwd: _Optional[str] = ..., tty: _Optional[str] = ..., exe: _Optional[str] = ..., ancestors: _Optional[_Iterable[_Union[ExecImage, _Mapping]]] = ..., file: _Optional[_Union[File, _Mapping]] = ..., access: _Optional[int] = ..., sha256: _Optional[str] = ..., sha256_note: _Optional[str] = ..., protocol: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., flags: _Optional[int] = ..., environment: _Optional[_Iterable[str]] = ..., loss: _Optional[_Union[Loss, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    checks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., sentence: _Optional[str] = ..., technique: _Optional[str] = ..., what: _Optional[str] = ..., first_wall_ns: _Optional[int] = ..., last_wall_ns: _Optional[int] = ..., first_kernel_ns: _Optional[int] = ..., last_kernel_ns: _Optional[int] = ..., node: _Optional[str] = ..., subject: _Optional[_Union[Subject, _Mapping]] = ..., baseline: _Optional[str] = ..., learning: _Optional[bool] = ..., count: _Optional[int] = ..., process: _Optional[_Union[Process, _Mapping]] = ..., argv: _Optional[_Iterable[str]] = ..., cwd: _Optional[str] = ..., tty: _Optional[str] = ..., exe: _Optional[str] = ..., ancestors: _Optional[_Iterable[_Union[ExecImage, _Mapping]]] = ..., file: _Optional[_Union[File, _Mapping]] = ..., access: _Optional[int] = ..., sha256: _Optional[str] = ..., sha256_note: _Optional[str] = ..., protocol: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., flags: _Optional[int] = ..., environment: _Optional[_Iterable[str]] = ..., loss: _Optional[_Union[Loss, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., checks: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Subject(_message.Message):
     __slots__ = ("cgroup", "cgroup_path", "engine", "container_id", "name", "image", "image_digest", "namespace", "pod", "workload", "labels", "started_ns", "attached_late")
