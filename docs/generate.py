@@ -1,7 +1,9 @@
-"""Pages of the documentation that the code itself tells: settings, commands, and the README's table of commands.
+"""Pages of the documentation that the code itself tells: settings, commands, the README's table of
+commands, the JSON Schema of baselines.
 
-In: ``driftline.settings`` and the command line. Out: docs/settings.md, docs/commands.md, one table in README.md. Why:
-a page that is written twice is wrong once; tests/docs compares. To write them: ``.venv/bin/python docs/generate.py``.
+In: ``driftline.settings``, the command line, the fields of a baseline. Out: docs/settings.md, docs/commands.md, one
+table in README.md, baselines/schema.json. Why: a page that is written twice is wrong once; tests/docs compares. To
+write them: ``.venv/bin/python docs/generate.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from annotated_types import Ge, Le, MinLen
 from typer.models import ArgumentInfo, OptionInfo
 
-from driftline.cli.main import COMMANDS, Command
+from driftline.baseline.schemafile import schema_text
+from driftline.cli.main import COMMANDS, GROUPS, Command
 from driftline.cli.options import descriptions
 from driftline.settings import Settings
 
@@ -51,7 +54,8 @@ Written by `docs/generate.py` from the command line itself; a test compares. `dr
 
 An error is one sentence on standard error, with what to try. Exit status: 1 something else, 2 a setting or option,
 3 this host cannot run the sensor, 4 a capture that cannot be read, 5 the state directory, 6 the collector,
-7 a container engine, 8 certificate, token or role. `check` ends with 1 if anything deviates.
+7 a container engine, 8 certificate, token or role, 9 a signature or a key for one. `baseline diff` ends with 1 if there
+is a difference. `baseline learn` and `baseline check` have their own: [pipelines.md](pipelines.md).
 """
 
 
@@ -148,9 +152,16 @@ def _option_default(default: object) -> str:
 
 
 def readme_table() -> str:
-    """Return the table of commands in README.md."""
-    rows = "".join(f"| `driftline {name}` | {command.help} |\n" for name, command in COMMANDS.items())
+    """Return the table of commands in README.md: a line for each first word, with the words that may follow."""
+    rows = "".join(_first_word(word) for word in dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
     return f"{BEGIN}\n| command | what it does |\n|---|---|\n{rows}\n{END}"
+
+
+def _first_word(word: str) -> str:
+    rest = ", ".join(f"`{name.partition(' ')[2]}`" for name in COMMANDS if name.startswith(f"{word} "))
+    text = COMMANDS[word].help if word in COMMANDS else GROUPS[word]
+    also = "Also " if word in COMMANDS else ""
+    return f"| `driftline {word}` | {text}{f' {also}{rest}.' if rest else ''} |\n"
 
 
 def readme_with_table(text: str) -> str:
@@ -168,6 +179,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/settings.md": settings_page(),
         ROOT / "docs/commands.md": commands_page(),
+        ROOT / "baselines/schema.json": schema_text(),
         readme: readme_with_table(readme.read_text()),
     }
 

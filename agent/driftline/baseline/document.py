@@ -1,216 +1,247 @@
-"""Baseline ↔ document: plain dicts and lists, the same for YAML and msgpack, checked field by field on the way back.
+"""Baseline ↔ document: plain dicts and lists, the same for every format, checked field by field on the way back.
 
-In: a ``Baseline``, or a document somebody may have tampered with. Out: the other. Why apart: one place knows the fields
-and their bounds, the two file formats only differ in how they write text and times (``Codec``). Next: ``canonical``,
-``yamltext``.
+In: a ``Baseline``, or a document somebody may have tampered with. Out: the other. Why apart: one place knows what the
+fields mean, the file formats only differ in how they write text, times and ports (``Codec``). Next: ``canonical``,
+``yamltext``, ``jsontext``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from driftline.baseline.fields import (
+    BEHAVIOUR,
+    CLASSES,
+    CONTAINERS,
+    EVIDENCE,
+    EXCUSE,
+    EXCUSES,
+    HEAD,
+    PACKAGES,
+    REVIEW,
+    REVIEWS,
+    Field,
+    Form,
+)
+from driftline.baseline.networks import parse_network
+from driftline.baseline.pattern import PatternError, check_steps, check_width
+from driftline.baseline.reading import Codec, DocumentError, Reader, shown
 from driftline.baseline.schema import (
     FORMAT,
     MAX_BEHAVIOURS,
-    MAX_CONTAINERS,
-    MAX_PARTIAL,
+    REVIEWED,
+    SOURCES,
     Baseline,
     Entry,
+    Excuse,
+    Review,
+    Standing,
     State,
     fields_of,
     ordered,
 )
-from driftline.nouns import Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
-
-MAX_TEXT = 4_096 * 8
-"""Characters of one text: the kernel's longest path, with every byte escaped to eight characters."""
-MAX_NUMBER = 2**63 - 1
-"""Counts and times: what msgpack, SQLite and protobuf all hold."""
+from driftline.nouns import Behaviour, Origin
 
 Document = dict[str, Any]
-
-
-class Codec(NamedTuple):
-    """How one file format writes text and Unix times in ns; the readers raise ValueError or TypeError."""
-
-    text: Callable[[str], object]
-    time: Callable[[int], object]
-    read_text: Callable[[Any], str]
-    read_time: Callable[[Any], int]
-
-
-class DocumentError(ValueError):
-    """A document is no baseline; the message names the place in it (``exec[3].count``)."""
-
-
-_CLASSES: dict[str, type[Behaviour]] = {
-    "exec": ExecBehaviour,
-    "open": OpenBehaviour,
-    "load": LoadBehaviour,
-    "connect": ConnectBehaviour,
-}
+_ORIGINS = frozenset(Origin) - {Origin.IMAGE}
 
 
 def to_document(baseline: Baseline, version: str, codec: Codec) -> Document:
-    """Return ``baseline`` as plain values, everything sorted."""
+    """Return ``baseline`` as plain values, everything sorted; optional fields that say nothing are left out."""
     containers = sorted(baseline.containers)
     places = {container: place for place, container in enumerate(containers)}
-    document: Document = {
-        "format": FORMAT,
-        "version": version,
-        "key": codec.text(baseline.key),
-        "image": codec.text(baseline.image),
-        "state": baseline.state.value,
-        "partial": [codec.text(reason) for reason in baseline.partial],
-        "losses": baseline.losses,
-        "elapsed_ns": baseline.elapsed_ns,
-        "quiet_ns": baseline.quiet_ns,
-        "containers": [codec.text(container) for container in containers],
-    }
     sections = ordered(baseline.entries)
-    for name in _CLASSES:
-        document[name] = [_item(each, baseline.entries[each], places, codec) for each in sections[name]]
-    return document
+    document: Document = {"format": FORMAT, "version": version, **head_of(baseline, containers, codec)}
+    last = {field.name: document.pop(field.name) for field in (REVIEWS, PACKAGES) if field.name in document}
+    for name in CLASSES:
+        document[name] = [_item(name, each, baseline.entries[each], places, codec) for each in sections[name]]
+    return document | last
 
 
-def _item(behaviour: Behaviour, entry: Entry, places: dict[str, int], codec: Codec) -> Document:
-    values = zip(type(behaviour).__slots__, fields_of(behaviour), strict=True)
-    item: Document = {name: codec.text(value) if isinstance(value, str) else value for name, value in values}
-    item["source"] = codec.text(entry.source)
-    item["first"] = codec.time(entry.first_ns)
-    item["last"] = codec.time(entry.last_ns)
-    item["count"] = entry.count
-    item["containers"] = sorted(places[container] for container in entry.containers)
-    return item
+def head_of(baseline: Baseline, containers: list[str], codec: Codec) -> Document:
+    """Return all of a document but its format, version and behaviours."""
+    document = _written(HEAD, [getattr(baseline, field.name) for field in HEAD], codec)
+    document |= _written((CONTAINERS, PACKAGES), (containers, baseline.packages), codec)
+    document |= _records(EXCUSES, EXCUSE, baseline.excuses, codec)
+    return document | _records(REVIEWS, REVIEW, baseline.reviews, codec)
+
+
+def _item(section: str, behaviour: Behaviour, entry: Entry, places: dict[str, int], codec: Codec) -> Document:
+    evidence = (
+        entry.standing,
+        entry.checks,
+        entry.source,
+        entry.package,
+        entry.first_ns,
+        entry.last_ns,
+        entry.count,
+        sorted([places[container] for container in entry.containers]),
+        entry.examples,
+    )
+    return _written(BEHAVIOUR[section], fields_of(behaviour), codec) | _written(EVIDENCE, evidence, codec)
+
+
+def _records(field: Field, parts: tuple[Field, ...], records: tuple[Any, ...], codec: Codec) -> Document:
+    return {field.name: [_written(parts, fields_of(each), codec) for each in records]} if records else {}
+
+
+def _written(table: tuple[Field, ...], values: Any, codec: Codec) -> Document:
+    written: Document = {}
+    for field, value in zip(table, values, strict=True):
+        if field.optional and (not value or value is Standing.ALLOWED):
+            continue
+        written[field.name] = _plain(field.form, value, codec)
+    return written
+
+
+def _plain(form: Form, value: Any, codec: Codec) -> object:
+    if form is Form.TIME:
+        return codec.time(value)
+    if form is Form.PORT:
+        return codec.port(value)
+    if form is Form.TEXTS:
+        return [codec.text(each) for each in value]
+    return codec.text(str(value)) if isinstance(value, str) else value
 
 
 def from_document(document: object, codec: Codec) -> tuple[Baseline, str]:
     """Return the baseline in ``document`` and the version it claims. Raises DocumentError for anything else."""
-    reader = _Reader(document, "document", codec)
-    if reader.take("format") != FORMAT:
-        raise DocumentError(f"format: not {FORMAT!r}")
+    reader = Reader(document, "document", codec)
+    check_format(reader)
     version = reader.text("version")
-    baseline = Baseline(
-        key=reader.text("key"),
-        image=reader.text("image"),
-        state=_state(reader.take("state")),
-        partial=tuple(sorted(set(reader.texts("partial", MAX_PARTIAL)))),
-        losses=reader.number("losses"),
-        elapsed_ns=reader.number("elapsed_ns"),
-        quiet_ns=reader.number("quiet_ns"),
-    )
-    containers = reader.texts("containers", MAX_CONTAINERS + 1)
-    for section, kind in _CLASSES.items():
-        for place, item in enumerate(reader.items(section, MAX_BEHAVIOURS)):
-            _read_item(_Reader(item, f"{section}[{place}]", codec), kind, containers, baseline.entries)
+    baseline, containers = read_head(reader)
+    for section in CLASSES:
+        items = reader.items(section, MAX_BEHAVIOURS)
+        for place, item in enumerate(items):
+            _read_item(Reader(item, f"{section}[{place}]", codec), section, containers, baseline.entries)
     reader.nothing_left()
     if len(baseline.entries) > MAX_BEHAVIOURS:
-        raise DocumentError(f"{len(baseline.entries)} behaviours, at most {MAX_BEHAVIOURS} allowed")
+        raise DocumentError(f"document: {len(baseline.entries)} behaviours, at most {MAX_BEHAVIOURS} allowed")
     return baseline, version
 
 
-def _state(value: object) -> State:
-    try:
-        return State(str(value))
-    except ValueError:
-        raise DocumentError(f"state: {value!r} is none of {', '.join(State)}") from None
+def check_format(reader: Reader) -> None:
+    """Refuse other formats, before anything else is said about them."""
+    found = reader.take("format")
+    if found != FORMAT:
+        reader.fail("format", f"{shown(found)} is not {FORMAT!r}: no baseline, or one of another version of Driftline")
 
 
-def _read_item(reader: _Reader, kind: type[Behaviour], containers: list[str], entries: dict[Behaviour, Entry]) -> None:
-    behaviour = _read_behaviour(reader, kind)
+def read_head(reader: Reader) -> tuple[Baseline, tuple[str, ...]]:
+    """Return the baseline without entries, and the document's list of containers."""
+    values = {field.name: _read(reader, field, ()) for field in HEAD}
+    containers = reader.texts(CONTAINERS.name, CONTAINERS.limit)
+    excuses = [Excuse(*each) for each in _read_records(reader, EXCUSES, EXCUSE)]
+    reviews = [Review(*each) for each in _read_records(reader, REVIEWS, REVIEW)]
+    values["excuses"] = tuple(sorted(excuses, key=fields_of))
+    return Baseline(**values, reviews=tuple(reviews), packages=_read(reader, PACKAGES, ())), containers
+
+
+def _read_records(reader: Reader, field: Field, parts: tuple[Field, ...]) -> list[list[Any]]:
+    records = []
+    for place, item in enumerate(reader.items(field.name, field.limit) if reader.has(field.name) else ()):
+        each = Reader(item, f"{field.name}[{place}]", reader.codec)
+        records.append([_read(each, part, ()) for part in parts])
+        each.nothing_left()
+    return records
+
+
+def _read_item(reader: Reader, section: str, containers: tuple[str, ...], entries: dict[Behaviour, Entry]) -> None:
+    behaviour = CLASSES[section](*[_read(reader, field, containers) for field in BEHAVIOUR[section]])
     if behaviour in entries:
-        raise DocumentError(f"{reader.place}: a second entry for the same behaviour")
-    entries[behaviour] = Entry(
-        source=reader.text("source"),
-        first_ns=reader.time("first"),
-        last_ns=reader.time("last"),
-        count=reader.number("count"),
-        containers=reader.places("containers", containers),
-    )
+        reader.fail("", "a second entry for the same behaviour")
+    standing, checks, source, package, first, last, count, seen_in, examples = [
+        _read(reader, field, containers) for field in EVIDENCE
+    ]
     reader.nothing_left()
+    entries[behaviour] = Entry(source, first, last, count, seen_in, standing, checks, examples, package)
 
 
-def _read_behaviour(reader: _Reader, kind: type[Behaviour]) -> Behaviour:
-    if kind is ExecBehaviour:
-        return ExecBehaviour(reader.text("path"), reader.text("invoked"), reader.text("by"), reader.flag("entered"))
-    if kind is OpenBehaviour:
-        path, access = reader.text("path"), reader.text("access")
-        if access not in {"read", "write"}:
-            raise DocumentError(f"{reader.place}.access: neither read nor write")
-        return OpenBehaviour(path, access)
-    if kind is LoadBehaviour:
-        return LoadBehaviour(reader.text("path"))
-    port = reader.number("port")
-    if port > 65_535:
-        raise DocumentError(f"{reader.place}.port: {port} is no port")
-    return ConnectBehaviour(reader.text("protocol"), reader.text("address"), port)
+def _read(reader: Reader, field: Field, containers: tuple[str, ...]) -> Any:
+    """One field's value; the table says what it must be."""
+    name, form = field.name, field.form
+    if field.optional and not reader.has(name):
+        return _ABSENT.get(form, "")
+    if form is Form.TEXTS:
+        texts = reader.texts(name, field.limit)
+        return tuple(sorted(set(texts))) if field.ordered else texts
+    if form is Form.PLACES:
+        return reader.places(name, field.limit, containers)
+    return _READERS[form](reader, name)
 
 
-class _Reader:
-    """Takes typed values out of one dict of a document; every complaint names the place."""
+def _read_source(reader: Reader, name: str) -> str:
+    source = reader.text(name)
+    if source not in SOURCES:
+        reader.fail(name, f"{shown(source)} is none of {', '.join(sorted(SOURCES))}")
+    return source
 
-    def __init__(self, value: object, place: str, codec: Codec) -> None:
-        if not isinstance(value, dict):
-            raise DocumentError(f"{place}: not a mapping")
-        self._left = dict(value)
-        self._codec = codec
-        self.place = place
 
-    def take(self, name: str) -> object:
-        if name not in self._left:
-            raise DocumentError(f"{self.place}.{name}: missing")
-        return self._left.pop(name)
+def _read_access(reader: Reader, name: str) -> str:
+    access = reader.text(name)
+    if access not in {"read", "write"}:
+        reader.fail(name, "neither read nor write")
+    return access
 
-    def nothing_left(self) -> None:
-        if self._left:
-            raise DocumentError(f"{self.place}: unknown field {next(iter(self._left))!r}")
 
-    def text(self, name: str) -> str:
-        return self._text(self.take(name), name)
+def _read_origin(reader: Reader, name: str) -> str:
+    origin = reader.text(name)
+    if origin not in _ORIGINS:
+        reader.fail(name, f"{shown(origin)} is none of {', '.join(sorted(_ORIGINS))}")
+    return origin
 
-    def _text(self, value: object, name: str) -> str:
+
+def _read_path(reader: Reader, name: str) -> str:
+    path = reader.text(name)
+    if reader.codec.strict:
         try:
-            text = self._codec.read_text(value)
-            text.encode("utf-8", "surrogateescape")
-        except (ValueError, TypeError) as error:
-            raise DocumentError(f"{self.place}.{name}: not text ({error})") from None
-        if len(text) > MAX_TEXT:
-            raise DocumentError(f"{self.place}.{name}: {len(text)} characters, at most {MAX_TEXT} allowed")
-        return text
+            check_steps(path)
+        except PatternError as error:
+            reader.fail(name, str(error))
+    return path
 
-    def time(self, name: str) -> int:
-        try:
-            return self._number(self._codec.read_time(self.take(name)), name)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise DocumentError(f"{self.place}.{name}: not a time ({error})") from None
 
-    def number(self, name: str) -> int:
-        return self._number(self.take(name), name)
+def _read_pattern(reader: Reader, name: str) -> str:
+    path = _read_path(reader, name)
+    try:
+        check_width(path)
+    except PatternError as error:
+        reader.fail(name, str(error))
+    return path
 
-    def _number(self, value: object, name: str) -> int:
-        if type(value) is not int or not 0 <= value <= MAX_NUMBER:
-            raise DocumentError(f"{self.place}.{name}: not a number from 0 to 2^63-1")
-        return value
 
-    def flag(self, name: str) -> bool:
-        value = self.take(name)
-        if not isinstance(value, bool):
-            raise DocumentError(f"{self.place}.{name}: neither true nor false")
-        return value
+def _read_address(reader: Reader, name: str) -> str:
+    address = reader.text(name)
+    network = parse_network(address) if "/" in address else None
+    if network is not None:
+        bits, prefix, value = network
+        if not prefix:
+            reader.fail(name, "it would match every address")
+        if value & ((1 << (bits - prefix)) - 1):
+            reader.fail(name, f"bits set after the first {prefix}: write the network's own address")
+    return address
 
-    def items(self, name: str, limit: int) -> list[object]:
-        value = self.take(name)
-        if not isinstance(value, list) or len(value) > limit:
-            raise DocumentError(f"{self.place}.{name}: not a list of at most {limit}")
-        return value
 
-    def texts(self, name: str, limit: int) -> list[str]:
-        return [self._text(value, name) for value in self.items(name, limit)]
-
-    def places(self, name: str, containers: list[str]) -> frozenset[str]:
-        """Containers given as indexes into the document's list."""
-        places = [self._number(value, name) for value in self.items(name, len(containers))]
-        if any(place >= len(containers) for place in places):
-            raise DocumentError(f"{self.place}.{name}: no such container")
-        return frozenset(containers[place] for place in places)
+_ABSENT: dict[Form, object] = {
+    Form.STANDING: Standing.ALLOWED,
+    Form.SOURCE: REVIEWED,
+    Form.TEXTS: (),
+    Form.TIME: 0,
+    Form.NUMBER: 0,
+    Form.PLACES: frozenset(),
+}
+_READERS: dict[Form, Any] = {
+    Form.TEXT: Reader.text,
+    Form.PATH: _read_path,
+    Form.PATTERN: _read_pattern,
+    Form.ACCESS: _read_access,
+    Form.ORIGIN: _read_origin,
+    Form.ADDRESS: _read_address,
+    Form.PORT: Reader.port,
+    Form.FLAG: Reader.flag,
+    Form.NUMBER: Reader.number,
+    Form.TIME: Reader.time,
+    Form.STATE: lambda reader, name: reader.choice(name, State),
+    Form.STANDING: lambda reader, name: reader.choice(name, Standing),
+    Form.SOURCE: _read_source,
+}

@@ -1,61 +1,245 @@
 """Matcher: is this behaviour in the baseline? The hottest question of the agent.
 
-In: behaviours. Out: plain sets and dicts keyed by strings, read directly by ``driftline.verdict`` without building a
-``Behaviour`` first (making one costs more than the look-up). Why not the baseline itself: an active baseline's
-statistics stay on disk; of 100 images only this remains in memory.
+In: behaviours, with their entries where their standing counts. Out: plain sets and dicts keyed by strings, read
+directly by ``driftline.verdict`` without building a ``Behaviour`` first (making one costs more than the look-up). Why
+not the baseline itself: an active baseline's statistics stay on disk; of 100 images only this remains in memory.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeGuard
 
-from driftline.nouns import Behaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
+from driftline.baseline.addresses import is_host_name
+from driftline.baseline.networks import Networks
+from driftline.baseline.paths import DISK, stands_alone
+from driftline.baseline.pattern import STAR, PatternError, decode, plain
+from driftline.baseline.schema import REVIEWED, Entry, Standing
+from driftline.baseline.tokens import canonical
+from driftline.baseline.trie import Trie
+from driftline.nouns import EPHEMERAL, Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
 READ = 1
 WRITE = 2
+_BITS = READ | WRITE
+_WRITTEN = 2  # bits of patterns a person wrote are kept once more, shifted by this
+_EPHEMERAL_PORTS = range(32_768, 61_000)
 
 
 class Matcher:
-    """Look-ups of one baseline.
+    """Look-ups of one baseline. Only what is ALLOWED is in; what is UNCONFIRMED has a matcher of its own.
 
-    ``opens``: path → ``READ`` and ``WRITE`` bits. ``loads``: paths. ``connects``: (protocol, address, port).
-    ``execs``: (path, invoked, by, entered). ``programs``: (path, invoked) of every exec, whoever ran it.
-    Paths are interned: a hundred images share libc's name.
+    ``opens``: raw path → ``READ`` and ``WRITE`` bits; patterns are behind ``open_bits``. ``loads``: paths of the
+    image's files. ``execs``: (path, invoked, by, entered) of the image's files; ``programs``: (path, invoked) of them,
+    whoever ran them. ``foreign``, ``foreign_loads``: of files with another origin. ``connects``: (protocol, address,
+    port); ``connects_to`` also knows networks and ephemeral ports. ``pending`` needs review, ``rejected`` was refused.
+    ``disks``: opened paths where a raw disk is expected too, not just a file.
+    Texts are interned: a hundred images share libc's name.
     """
 
-    __slots__ = ("connects", "execs", "loads", "opens", "programs", "version")
+    __slots__ = (
+        "_classes",
+        "_folds",
+        "_networks",
+        "_written",
+        "connects",
+        "disks",
+        "execs",
+        "foreign",
+        "foreign_loads",
+        "loads",
+        "opens",
+        "pending",
+        "programs",
+        "rejected",
+        "unconfirmed",
+        "version",
+    )
 
-    def __init__(self, behaviours: Iterable[Behaviour] = (), version: str = "") -> None:
+    def __init__(self, entries: Mapping[Behaviour, Entry] | Iterable[Behaviour] = (), version: str = "") -> None:
         self.version = version
         self.opens: dict[str, int] = {}
         self.loads: set[str] = set()
+        self.disks: frozenset[str] = frozenset()
         self.connects: set[tuple[str, str, int]] = set()
         self.execs: set[tuple[str, str, str, bool]] = set()
         self.programs: set[tuple[str, str]] = set()
-        for behaviour in behaviours:
-            self.add(behaviour)
-
-    def add(self, behaviour: Behaviour) -> None:
-        """Expect ``behaviour`` from now on."""
-        if isinstance(behaviour, OpenBehaviour):
-            path = sys.intern(behaviour.path)
-            self.opens[path] = self.opens.get(path, 0) | (WRITE if behaviour.access == "write" else READ)
-        elif isinstance(behaviour, ExecBehaviour):
-            path, invoked = sys.intern(behaviour.path), sys.intern(behaviour.invoked)
-            self.execs.add((path, invoked, sys.intern(behaviour.by), behaviour.entered))
-            self.programs.add((path, invoked))
-        elif isinstance(behaviour, LoadBehaviour):
-            self.loads.add(sys.intern(behaviour.path))
+        self.foreign: set[ExecBehaviour] = set()
+        self.foreign_loads: set[LoadBehaviour] = set()
+        self.unconfirmed: Matcher | None = None
+        self.pending: frozenset[Behaviour] = frozenset()
+        self.rejected: frozenset[Behaviour] = frozenset()
+        self._classes: dict[str, int] = {}  # patterns of classes alone → bits
+        self._folds: Trie | None = None  # patterns with wildcards
+        self._networks: Networks | None = None
+        self._written = False  # whether any pattern is a person's
+        if isinstance(entries, Mapping):
+            self._take(entries)
         else:
-            self.connects.add((sys.intern(behaviour.protocol), sys.intern(behaviour.address), behaviour.port))
+            for behaviour in entries:
+                self.add(behaviour)
+
+    def _take(self, entries: Mapping[Behaviour, Entry]) -> None:
+        apart: dict[Standing, list[Behaviour]] = {standing: [] for standing in Standing}
+        for behaviour, entry in entries.items():
+            if entry.standing is Standing.ALLOWED:
+                self.add(behaviour, entry.source == REVIEWED)
+                if _is_disk(behaviour, entry):
+                    self.disks |= {behaviour.path}
+            elif entry.standing is Standing.UNCONFIRMED:
+                self.expect_quietly(behaviour)
+            else:
+                apart[entry.standing].append(behaviour)
+        self.pending = frozenset(apart[Standing.NEEDS_REVIEW])
+        self.rejected = frozenset(apart[Standing.REJECTED])
+
+    def expect_quietly(self, behaviour: Behaviour) -> None:
+        """Put ``behaviour`` among the ``unconfirmed``."""
+        if self.unconfirmed is None:
+            self.unconfirmed = Matcher(version=self.version)
+        self.unconfirmed.add(behaviour)
+
+    def add(self, behaviour: Behaviour, written: bool = False) -> None:
+        """Expect ``behaviour`` from now on; ``written``: a person wrote it, so its pattern holds for any file."""
+        if isinstance(behaviour, OpenBehaviour):
+            self.add_open(behaviour.path, WRITE if behaviour.access == "write" else READ, written)
+        elif isinstance(behaviour, ExecBehaviour):
+            if behaviour.origin:
+                self.foreign.add(behaviour)
+            else:
+                self.add_exec(behaviour.path, behaviour.invoked, behaviour.by, behaviour.entered)
+        elif isinstance(behaviour, LoadBehaviour):
+            if behaviour.origin:
+                self.foreign_loads.add(behaviour)
+            else:
+                self.loads.add(sys.intern(behaviour.path))
+        else:
+            self.add_connect(behaviour.protocol, behaviour.address, behaviour.port)
+
+    def add_exec(self, path: str, invoked: str, by: str, entered: bool) -> None:
+        """Expect an exec of an image's file."""
+        path, invoked = sys.intern(path), sys.intern(invoked)
+        self.execs.add((path, invoked, sys.intern(by), entered))
+        self.programs.add((path, invoked))
+
+    def add_connect(self, protocol: str, address: str, port: int) -> None:
+        """Expect a connect."""
+        self.connects.add((sys.intern(protocol), sys.intern(address), port))
+        if "/" in address and protocol != "unix":
+            if self._networks is None:
+                self._networks = Networks()
+            self._networks.add(protocol, address, port)
+
+    def add_open(self, path: str, bits: int, written: bool = False) -> None:
+        """Expect opens that fall under the pattern ``path``; malformed text (no document holds any) means itself."""
+        raw = plain(path)
+        if raw is path:  # nothing in it is special
+            self._add_literal(raw, bits)
+            return
+        try:
+            text = decode(path)
+        except PatternError:
+            raw = text = path
+        if raw is not None:
+            self._add_literal(raw, bits)
+            return
+        bits |= bits << _WRITTEN if written else 0
+        self._written = self._written or written
+        if STAR not in text:
+            self._classes[path] = self._classes.get(path, 0) | bits
+            return
+        if self._folds is None:
+            self._folds = Trie()
+        self._folds.add(text, bits)
+
+    def _add_literal(self, path: str, bits: int) -> None:
+        path = sys.intern(path)
+        self.opens[path] = self.opens.get(path, 0) | bits
+
+    def open_bits(self, path: str, image: bool, wanted: int = WRITE) -> int:
+        """Which of ``READ`` and ``WRITE`` (it covers the read) of the raw ``path`` are expected.
+
+        ``image``: the file is the image's own; then only literals count, and patterns a person wrote. ``wanted``: READ
+        if a write does not matter; looking ends where it is found.
+        """
+        enough = _BITS if wanted == READ else WRITE
+        bits = self.opens.get(path, 0)
+        if image and not self._written:
+            return bits
+        if not bits & enough and self._folds is not None:
+            bits |= self._folded(self._folds, path, path, image)
+        if bits & enough or (not self._classes and self._folds is None):
+            return bits
+        text = canonical(path)
+        if text is not path:
+            bits |= _counted(self._classes.get(text, 0), image)
+            if not bits & enough and self._folds is not None:
+                bits |= self._folded(self._folds, path, decode(text), image)
+        return bits
+
+    @staticmethod
+    def _folded(folds: Trie, path: str, text: str, image: bool) -> int:
+        """Bits from patterns with wildcards of ``text``, a form of the raw ``path``.
+
+        A wildcard nobody wrote says nothing of a path whose very name matters: a key, code, a hidden file.
+        """
+        found = folds.worth(text)
+        return _counted(found, image or stands_alone(path)) if found else 0
+
+    def connects_to(self, protocol: str, address: str, port: int, names: Iterable[str] = ()) -> bool:
+        """Whether a connect is expected, by its folded ``address``, one of its ``names``, or a network it is in."""
+        ports = (port, EPHEMERAL) if port in _EPHEMERAL_PORTS else (port,)
+        for wanted in ports:
+            if (protocol, address, wanted) in self.connects:
+                return True
+            for name in names:
+                if is_host_name(name) and self._names(protocol, name, wanted):
+                    return True
+        return self._networks is not None and any(self._networks.holds(protocol, address, each) for each in ports)
+
+    def _names(self, protocol: str, name: str, port: int) -> bool:
+        """Whether a host name is expected, by itself or by its zone ``*.PARENT``."""
+        zone = f"*.{name.partition('.')[2]}"
+        return (protocol, name, port) in self.connects or (protocol, zone, port) in self.connects
 
     def __contains__(self, behaviour: Behaviour) -> bool:
+        """Whether everything that falls under ``behaviour`` is expected."""
         if isinstance(behaviour, OpenBehaviour):
-            bits = self.opens.get(behaviour.path, 0)
+            bits = self._bits_of(behaviour.path)
             return bool(bits & WRITE if behaviour.access == "write" else bits)
         if isinstance(behaviour, ExecBehaviour):
+            if behaviour.origin:
+                return behaviour in self.foreign
             return (behaviour.path, behaviour.invoked, behaviour.by, behaviour.entered) in self.execs
         if isinstance(behaviour, LoadBehaviour):
-            return behaviour.path in self.loads
-        return (behaviour.protocol, behaviour.address, behaviour.port) in self.connects
+            return behaviour in self.foreign_loads if behaviour.origin else behaviour.path in self.loads
+        return self._holds_connect(behaviour)
+
+    def _holds_connect(self, behaviour: ConnectBehaviour) -> bool:
+        if (behaviour.protocol, behaviour.address, behaviour.port) in self.connects:
+            return True
+        return self.connects_to(behaviour.protocol, behaviour.address, behaviour.port, (behaviour.address,))
+
+    def _bits_of(self, pattern: str) -> int:
+        """Bits of all paths under ``pattern``; wildcards in it are covered by equal or wider ones only."""
+        raw = plain(pattern)
+        if raw is not None:
+            return self.open_bits(raw, False)
+        try:
+            text = decode(pattern)
+        except PatternError:
+            return self.opens.get(pattern, 0)
+        folds = self._folds.worth(text) if self._folds is not None else 0
+        return _counted(self._classes.get(pattern, 0) | folds, False)
+
+
+def _is_disk(behaviour: Behaviour, entry: Entry) -> TypeGuard[OpenBehaviour]:
+    """Whether a person allowed a raw disk there: approved what failed that check, or wrote its name."""
+    if not isinstance(behaviour, OpenBehaviour):
+        return False
+    return DISK.check in entry.checks or (entry.source == REVIEWED and behaviour.path.startswith("/dev/"))
+
+
+def _counted(bits: int, only_written: bool) -> int:
+    return (bits >> _WRITTEN if only_written else bits) & _BITS

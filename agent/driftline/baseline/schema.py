@@ -23,19 +23,54 @@ MAX_PARTIAL = 16
 """Reasons why a baseline is incomplete; each is a fixed sentence, so there are never many."""
 
 LEARNED = "learned"
-"""Source of a behaviour seen during first-run learning."""
+"""Source of a behaviour seen while the image was learned."""
+INVENTORY = "inventory"
+"""Source of a behaviour expected because of what the image's packages are."""
+CARRIED = "carried"
+"""Source of a behaviour taken over from the baseline of the image's predecessor."""
+IMPORTED = "imported"
+"""Source of a behaviour from a file somebody imported."""
+REVIEWED = "reviewed"
+"""Source of a behaviour a person wrote."""
+SOURCES = frozenset({LEARNED, INVENTORY, CARRIED, IMPORTED, REVIEWED})
+
+MAX_EXAMPLES = 3
+"""Examples kept of what a pattern came from."""
+MAX_CHECKS = 8
+"""Never-learned checks one behaviour can fail at once."""
+MAX_EXCUSES = 64
+"""Checks excused per image."""
+MAX_REVIEWS = 1_000
+"""Decisions kept; the oldest goes first, the revisions on disk keep them all."""
+MAX_PACKAGES = 20_000
+"""Packages listed: ten times what a large image ships."""
+
+
+STARTER_KEY = "starter:"
+"""What the key of a starter baseline begins with: it is of a kind of server, not of one image."""
 
 
 class State(StrEnum):
-    """Life of a baseline."""
+    """Life of a baseline. A candidate is judged against like an active one; no person has approved it yet."""
 
     LEARNING = "learning"  # still growing
-    ACTIVE = "active"  # judged against
+    CANDIDATE = "candidate"  # learned, waits for review
+    ACTIVE = "active"  # promoted, immutable: a change makes a new revision
+    RETIRED = "retired"  # not used any more
+
+
+class Standing(StrEnum):
+    """What a behaviour in a baseline is worth."""
+
+    ALLOWED = "allowed"  # expected
+    UNCONFIRMED = "unconfirmed"  # carried over from a package that changed: expected, told quietly until seen again
+    NEEDS_REVIEW = "needs-review"  # failed a never-learned check: matches nothing until a person approves
+    REJECTED = "rejected"  # a person said no: matches nothing and is never learned again
 
 
 @dataclass(slots=True)
 class Entry:
-    """Where one behaviour was seen. Times are Unix ns; ``count`` is how often it reached the agent.
+    """What is known of one behaviour. Times are Unix ns; ``count`` is how often it reached the agent.
 
     The kernel's verdict cache keeps repeats from user space, so ``count`` is a lower bound of how often it happened.
     """
@@ -45,20 +80,61 @@ class Entry:
     last_ns: int
     count: int
     containers: frozenset[str]  # ids, at most MAX_CONTAINERS and MORE_CONTAINERS
+    standing: Standing = Standing.ALLOWED
+    checks: tuple[str, ...] = ()  # sorted ids of the never-learned checks it failed, at most MAX_CHECKS
+    examples: tuple[str, ...] = ()  # of a pattern: the MAX_EXAMPLES smallest texts it was made from, sorted
+    package: str = ""  # owner of the file, an item of Baseline.packages
+
+
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """A never-learned check that does not fire for this image."""
+
+    check: str  # "NL-08"
+    reason: str
+    author: str
+    expires_ns: int  # Unix ns; 0: never
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One decision of a person, or of a policy (author "policy")."""
+
+    wall_ns: int
+    author: str
+    action: str  # "approve", "reject", "edit", "promote", "rollback", "retire", "import", "excuse", "heal", …
+    reason: str
+    what: str = ""  # the behaviour or check it was about, as text; empty: the whole baseline
 
 
 @dataclass(slots=True)
 class Baseline:
-    """What is expected of one image. ``key`` is ``Subject.baseline_key``."""
+    """What is expected of one image, or (``workload`` set) what one workload adds to it.
+
+    ``key`` is ``Subject.baseline_key``, ``workload`` is ``Subject.overlay``.
+    """
 
     key: str
+    workload: str = ""
     image: str = ""  # reference it was first seen under; one digest can carry several
     state: State = State.LEARNING
+    revision: int = 0  # grows by one with each change once learned; 0 while learning
+    parent: str = ""  # version of the revision before
+    predecessor: str = ""  # key of the image it started from
     partial: tuple[str, ...] = ()  # sorted reasons why it may be incomplete, besides losses
     losses: int = 0  # records lost while it was learned
     elapsed_ns: int = 0  # observed running time of its containers
     quiet_ns: int = 0  # of that, since the last new behaviour
+    startups: int = 0  # complete start-ups of containers seen
     entries: dict[Behaviour, Entry] = field(default_factory=dict)
+    excuses: tuple[Excuse, ...] = ()  # sorted by check
+    reviews: tuple[Review, ...] = ()  # oldest first
+    packages: tuple[str, ...] = ()  # sorted purls (or "name version") of everything the image ships, () if unknown
+
+    @property
+    def name(self) -> str:
+        """What it is filed under: its key, and the workload of an overlay."""
+        return f"{self.key}+{self.workload}" if self.workload else self.key
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -86,9 +162,9 @@ def section_of(behaviour: Behaviour) -> str:
     return _SECTIONS[type(behaviour)]
 
 
-def fields_of(behaviour: Behaviour) -> tuple[str | int, ...]:
+def fields_of(part: Behaviour | Excuse | Review) -> tuple[str | int, ...]:
     """Its fields in the order of its class."""
-    return tuple(getattr(behaviour, name) for name in type(behaviour).__slots__)
+    return tuple([getattr(part, name) for name in type(part).__slots__])
 
 
 _SECTIONS: dict[type[Behaviour], str] = {

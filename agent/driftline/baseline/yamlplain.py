@@ -11,10 +11,15 @@ from typing import Any
 
 import yaml
 
-from driftline.baseline.document import DocumentError
+from driftline.baseline.reading import DocumentError, Placed, shown
+from driftline.baseline.schema import MAX_BEHAVIOURS
 
 MAX_DEPTH = 8
 """Levels of nesting: a baseline has four. libyaml's time grows with the square of the depth."""
+MAX_KEYS = 64
+"""Keys of one mapping: a baseline's document has twenty."""
+MAX_VALUES = 50 * MAX_BEHAVIOURS
+"""Keys and values of a document: 28 for a behaviour, and room for containers. Each takes some microseconds."""
 
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
 
@@ -36,7 +41,8 @@ class _Builder:
     def __init__(self) -> None:
         self.result: object = None
         self._documents = 0
-        self._open: list[dict[str, object] | list[object]] = []
+        self._values = 0
+        self._open: list[Placed | list[object]] = []
         self._keys: list[str | None] = []  # for each open mapping the key that waits for its value
 
     def take(self, event: Any) -> None:
@@ -44,7 +50,8 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._start(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            self._start(event, Placed(_line(event)) if mapping else [])
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
             self._keys.pop()
@@ -55,7 +62,7 @@ class _Builder:
             if self._documents > 1:
                 raise _refused(event, "a second document")
 
-    def _start(self, event: Any, collection: dict[str, object] | list[object]) -> None:
+    def _start(self, event: Any, collection: Placed | list[object]) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise _refused(event, "nested too deeply")
         self._check(event)
@@ -65,12 +72,19 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         self._check(event)
-        if self._open and isinstance(self._open[-1], dict) and self._keys[-1] is None:
-            if event.value in self._open[-1]:
-                raise _refused(event, f"key {event.value!r} twice")
-            self._keys[-1] = event.value
+        if self._open and isinstance(self._open[-1], Placed) and self._keys[-1] is None:
+            self._key(event, self._open[-1])
         else:
             self._put(event, _value(event))
+
+    def _key(self, event: Any, mapping: Placed) -> None:
+        if event.value in mapping:
+            raise _refused(event, f"key {shown(event.value)} twice")
+        if len(mapping) >= MAX_KEYS:
+            raise _refused(event, f"more than {MAX_KEYS} keys")
+        self._keys[-1] = event.value
+        if len(self._open) == 1:  # an item is a line: only the document's own keys are worth remembering
+            mapping.lines[event.value] = _line(event)
 
     def _put(self, event: Any, value: object) -> None:
         if not self._open:
@@ -78,6 +92,8 @@ class _Builder:
             return
         parent, key = self._open[-1], self._keys[-1]
         if isinstance(parent, list):
+            if len(parent) >= MAX_BEHAVIOURS:
+                raise _refused(event, f"a list of more than {MAX_BEHAVIOURS}")
             parent.append(value)
         elif key is None:
             raise _refused(event, "a key must be a word")
@@ -86,6 +102,9 @@ class _Builder:
             self._keys[-1] = None
 
     def _check(self, event: Any) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise _refused(event, f"more than {MAX_VALUES} values")
         if event.anchor is not None or event.tag is not None:
             raise _refused(event, "anchors and tags are not allowed")
 
@@ -99,6 +118,10 @@ def _value(event: Any) -> object:
     if text.isascii() and text.isdigit() and len(text) < 20:
         return int(text)
     return text
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def _refused(event: Any, reason: str) -> DocumentError:

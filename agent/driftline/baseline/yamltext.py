@@ -8,42 +8,20 @@ flow mappings are YAML, a line each, ten times as fast, and the agent never load
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import Any
 
-from driftline.baseline.canonical import MAX_FILE, version_of
-from driftline.baseline.document import MAX_NUMBER, Codec, DocumentError, from_document, to_document
+from driftline.baseline.canonical import version_of
+from driftline.baseline.document import from_document, to_document
+from driftline.baseline.plaintext import CODEC, MAX_PLAIN_FILE
+from driftline.baseline.reading import DocumentError
 from driftline.baseline.schema import Baseline
-from driftline.text import escape, unescape
+from driftline.text import escape
 
-_SECOND = 1_000_000_000
 _HEADER = """\
 # Driftline baseline: what containers of this image were seen to do.
 # Text is escaped: \\\\ is a backslash, \\xNN a byte that is no UTF-8 or a control character, \\u{N} unprintable.
+# The path of an open is a pattern: {num} and the like stand for tokens, * for a part of a name, /** for all below.
 # "containers" of an entry are places in the list above it; "count" is how often it reached the agent.
 """
-
-
-def _write_time(time_ns: int) -> str:
-    """RFC 3339 in UTC with nanoseconds, nothing rounded."""
-    seconds, rest = divmod(min(time_ns, MAX_NUMBER), _SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def _read_time(value: Any) -> int:
-    if not isinstance(value, str) or len(value) != 30 or value[19] != "." or value[29] != "Z":
-        raise ValueError("not YYYY-MM-DDTHH:MM:SS.NNNNNNNNNZ")
-    seconds = datetime.fromisoformat(value[:19]).replace(tzinfo=UTC).timestamp()
-    return int(seconds) * _SECOND + int(value[20:29])
-
-
-def _read_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("quote it")
-    return unescape(value).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-
-
-_CODEC = Codec(text=escape, time=_write_time, read_text=_read_text, read_time=_read_time)
 
 
 def to_yaml(baseline: Baseline) -> str:
@@ -51,7 +29,7 @@ def to_yaml(baseline: Baseline) -> str:
     lines = [_HEADER]
     for reason in baseline.reasons:
         lines.append(f"# PARTIAL: {escape(reason)}\n")
-    for name, value in to_document(baseline, version_of(baseline), _CODEC).items():
+    for name, value in to_document(baseline, version_of(baseline), CODEC).items():
         lines.extend(_section(name, value))
     return "".join(lines)
 
@@ -80,7 +58,7 @@ def from_yaml(text: str) -> Baseline:
     """
     from driftline.baseline.yamlplain import plain_values  # a YAML parser takes 3 MiB the agent rarely needs
 
-    if len(text) > MAX_FILE:
-        raise DocumentError(f"{len(text)} characters, at most {MAX_FILE} allowed")
-    baseline, _version = from_document(plain_values(text), _CODEC)
+    if len(text) > MAX_PLAIN_FILE:
+        raise DocumentError(f"{len(text)} characters, at most {MAX_PLAIN_FILE} allowed")
+    baseline, _version = from_document(plain_values(text), CODEC)
     return baseline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import unicodedata
 
@@ -9,10 +10,11 @@ import pytest
 import yaml
 from hypothesis import given
 
-from driftline.baseline.document import DocumentError
+from driftline.baseline.jsontext import to_json
+from driftline.baseline.reading import DocumentError
 from driftline.baseline.schema import Baseline
 from driftline.baseline.yamltext import from_yaml, to_yaml
-from unit.baseline.documents import baselines, small
+from unit.baseline.documents import baselines, full, small
 
 
 @given(baselines)
@@ -26,12 +28,14 @@ def test_it_is_printable_and_no_name_makes_a_line(baseline: Baseline) -> None:
     unprintable = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
     assert unprintable.isdisjoint(map(unicodedata.category, text.replace("\n", "")))
     assert len(text.splitlines()) == text.count("\n")
-    assert sum(line.startswith("  - {") for line in text.splitlines()) == len(baseline.entries)
+    assert sum(line.startswith("  - {") for line in text.splitlines()) == len(
+        [*baseline.entries, *baseline.excuses, *baseline.reviews]
+    )
 
 
 @given(baselines)
 def test_any_yaml_parser_reads_it(baseline: Baseline) -> None:
-    assert list(yaml.load(to_yaml(baseline), Loader=yaml.CSafeLoader))[:3] == ["format", "version", "key"]
+    assert yaml.load(to_yaml(baseline), Loader=yaml.CSafeLoader) == json.loads(to_json(baseline))
 
 
 def test_it_reads_well() -> None:
@@ -102,3 +106,39 @@ def test_a_wrong_time_is_named(wrong: str) -> None:
 def test_a_malformed_escape_is_named() -> None:
     with pytest.raises(DocumentError, match=r"load\[0\]\.path: not text"):
         from_yaml(to_yaml(small()).replace("/lib/x.so", "/lib/\\\\q.so"))
+
+
+def test_a_wrong_field_is_told_with_its_line() -> None:
+    text = to_yaml(full()).replace("/lib/x.so", "/lib/../x.so").replace("losses: 3", "losses: many")
+    lines = text.splitlines()
+    line = next(number for number, each in enumerate(lines, 1) if each == "losses: many")
+    with pytest.raises(DocumentError, match=rf"document\.losses: not a number from 0 to 2\^63-1 \(line {line}\)"):
+        from_yaml(text)
+    line = next(number for number, each in enumerate(lines, 1) if "/lib/../x.so" in each)
+    with pytest.raises(DocumentError, match=rf"load\[0\]\.path: it goes up with .* \(line {line}\)"):
+        from_yaml(text.replace("losses: many", "losses: 3"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [" + "1," * 1_000_000 + "1]", "a list of more than 100000"),
+        ("a:\n" + "- 1\n" * 1_000_000, "line 100002, column 3: a list of more than 100000"),
+        ("\n".join(f"k{number}: 1" for number in range(100_000)), "line 65, column 1: more than 64 keys"),
+        ("format: " + "x" * 1_000_000, r"document\.format: 'x{59}…"),
+    ],
+)
+def test_far_too_much_is_refused_where_it_begins(text: str, complaint: str) -> None:
+    with pytest.raises(DocumentError, match=complaint):
+        from_yaml(text)
+
+
+def test_ports_patterns_and_decisions_read_well() -> None:
+    text = to_yaml(full())
+    for part in (
+        'address: "10.0.3.0/24", port: "ephemeral", standing: "unconfirmed"',
+        'path: "/srv/cache/{hex}/*.tmp"',
+        'origin: "writable", standing: "needs-review", checks: ["NL-00", "NL-01"]',
+        '  - {at: "1970-01-01T00:00:08.000000000Z", author: "ann", action: "promote"',
+    ):
+        assert part in text
