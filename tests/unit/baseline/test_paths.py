@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from driftline.baseline.paths import code_write, is_temporary, sensitive_read
 from driftline.nouns import Severity
 from driftline.verdict.kinds import TECHNIQUES
-from driftline.verdict.paths import code_write, is_temporary, sensitive_read
 from unit.baseline.making import paths
 
 
@@ -46,14 +46,14 @@ ORDINARY = words(
 def test_power_over_others_is_never_learned(path: str) -> None:
     rule = sensitive_read(path)
     assert rule is not None
-    assert not rule.learnable
+    assert not rule.own
 
 
 @pytest.mark.parametrize("path", LEARNABLE)
 def test_own_credentials_are_sensitive_but_learnable(path: str) -> None:
     rule = sensitive_read(path)
     assert rule is not None
-    assert rule.learnable
+    assert rule.own
 
 
 @pytest.mark.parametrize("path", ORDINARY)

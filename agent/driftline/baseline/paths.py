@@ -2,10 +2,12 @@
 
 In: a path as the container sees it, resolved by the kernel. Out: the rule it falls under, or None. Why plain string
 tests: no regular expression on the way of an event; most rules are one ``endswith`` with a tuple, which also finds them
-in a host's root mounted somewhere. Next: ``judge_open``. From peers.md 5.6, NL-13 to NL-16.
+in a host's root mounted somewhere. Next: ``verdict.checks.opens``; ``tokens`` and ``folding``, which leave such paths
+as they are.
 
-A service's own credentials (its token, keys and secrets mounted for it) may be learned: reading them is its work. What
-gives power over others (password hashes, other processes' memory, the kernel's, raw disks, the node's keys) never is.
+Reading its own credentials (its token, keys and secrets mounted for it) is a service's work: told quietly, and a person
+approves it. What gives power over others (password hashes, other processes' memory, the kernel's, raw disks, the node's
+keys) is told loudly.
 """
 
 from __future__ import annotations
@@ -20,26 +22,29 @@ class PathRule(NamedTuple):
 
     reason: str
     technique: str
-    learnable: bool = False
+    own: bool = False  # may be the service's own credential
     severity: Severity = Severity.HIGH
+    check: str = "NL-13"  # id in ``driftline.verdict.checks.table``
 
 
 _HASHES = PathRule("it holds password hashes", "T1003.008")
 _SUDOERS = PathRule("it says who may become root", "T1003.008", severity=Severity.MEDIUM)
-_MEMORY = PathRule("it is another process's memory", "T1003.007", severity=Severity.CRITICAL)
-_KERNEL = PathRule("it is the node's memory", "T1003.007", severity=Severity.CRITICAL)
+_MEMORY = PathRule("it is another process's memory", "T1003.007", severity=Severity.CRITICAL, check="NL-14")
+_KERNEL = PathRule("it is the node's memory", "T1003.007", severity=Severity.CRITICAL, check="NL-14")
+_LAYOUT = PathRule("it tells where the kernel keeps things", "T1082", severity=Severity.MEDIUM, check="NL-14")
 _NODE_KEYS = PathRule("it holds the node's own Kubernetes credentials", "T1552.001", severity=Severity.CRITICAL)
-_TOKEN = PathRule("it is the pod's Kubernetes token", "T1528", learnable=True)
-_SECRET = PathRule("it is a secret mounted into the container", "T1552.001", learnable=True)
-_KEY = PathRule("it is a private key", "T1552.004", learnable=True)
-_CREDENTIALS = PathRule("it holds credentials", "T1552.001", learnable=True)
-_ENVIRONMENT = PathRule("a process's environment often holds secrets", "T1552.001", learnable=True)
-DISK = PathRule("it is a raw disk, all of the node's files", "T1006", severity=Severity.CRITICAL)
+_TOKEN = PathRule("it is the pod's Kubernetes token", "T1528", own=True)
+_SECRET = PathRule("it is a secret mounted into the container", "T1552.001", own=True)
+_KEY = PathRule("it is a private key", "T1552.004", own=True)
+_CREDENTIALS = PathRule("it holds credentials", "T1552.001", own=True)
+_ENVIRONMENT = PathRule("a process's environment often holds secrets", "T1552.001", own=True)
+DISK = PathRule("it is a raw disk, all of the node's files", "T1006", severity=Severity.CRITICAL, check="NL-15")
 
 _READ_SUFFIXES: tuple[tuple[tuple[str, ...], PathRule], ...] = (
     (("/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-", "/etc/security/opasswd"), _HASHES),
     (("/etc/sudoers",), _SUDOERS),
     (("/proc/kcore", "/dev/mem", "/dev/kmem", "/dev/port", "/proc/vmcore"), _KERNEL),
+    (("/proc/sched_debug", "/debug/sched/debug", "/proc/sys/kernel/randomize_va_space", "/proc/kallsyms"), _LAYOUT),
     (("/.aws/credentials", "/.docker/config.json", "/.kube/config", "/.git-credentials", "/.netrc"), _CREDENTIALS),
     (("/.pgpass", "/.my.cnf", "/.npmrc", "/.pypirc", "/.vault-token", "/.azure/accessTokens.json"), _CREDENTIALS),
 )
@@ -54,11 +59,28 @@ _READ_INSIDE: tuple[tuple[str, PathRule], ...] = (
     ("/.config/gcloud/", _CREDENTIALS),
 )
 _SECRET_ROOTS = ("/run/secrets/", "/var/run/secrets/")
+_READ_ENDS = tuple(suffix for suffixes, _rule in _READ_SUFFIXES for suffix in suffixes)
 _PUBLIC = (".pub", "/ca.crt", "/namespace")
 
 
 def sensitive_read(path: str) -> PathRule | None:
     """Return the rule for reading ``path``, None if it is no secret."""
+    return _sensitive_read(path) if path.endswith(_READ_ENDS) or _is_near_secrets(path) else None
+
+
+def _is_near_secrets(path: str) -> bool:
+    """Whether it lies where secrets may: nearly every path is done with after these."""
+    return (
+        "/etc/" in path
+        or "/proc/" in path
+        or "/secrets/" in path
+        or "/var/lib/" in path
+        or "/.ssh/" in path
+        or "/.config/" in path
+    )
+
+
+def _sensitive_read(path: str) -> PathRule | None:
     if path.startswith("/proc/") or "/proc/" in path:
         found = _proc_read(path)
         if found is not None:
@@ -93,16 +115,20 @@ def _is_ssh_key(path: str) -> bool:
     return directory.endswith("/etc/ssh") and name.startswith("ssh_host_") and name.endswith("_key")
 
 
-_PROGRAMS = PathRule("programs are run from there", "T1554")
-_LIBRARIES = PathRule("programs load their code from there", "T1574.006")
-_LOADER = PathRule("it tells every program which code to load", "T1574.006", severity=Severity.CRITICAL)
-_CRON = PathRule("what it says runs by the clock", "T1053.003")
-_INIT = PathRule("what it says runs at start-up", "T1037")
-_SYSTEMD = PathRule("what it says runs as a service", "T1543.002")
-_SHELL = PathRule("every new shell runs it", "T1546.004")
-_LOGIN = PathRule("it decides who may log in or become root", "T1098")
-_ESCAPE = PathRule("the node's kernel runs what it says, outside the container", "T1611", severity=Severity.CRITICAL)
-_INJECT = PathRule("it is another process's memory: code can be put into it", "T1055.009", severity=Severity.CRITICAL)
+_PROGRAMS = PathRule("programs are run from there", "T1554", check="NL-16")
+_LIBRARIES = PathRule("programs load their code from there", "T1574.006", check="NL-16")
+_LOADER = PathRule("it tells every program which code to load", "T1574.006", severity=Severity.CRITICAL, check="NL-11")
+_CRON = PathRule("what it says runs by the clock", "T1053.003", check="NL-16")
+_INIT = PathRule("what it says runs at start-up", "T1037", check="NL-16")
+_SYSTEMD = PathRule("what it says runs as a service", "T1543.002", check="NL-16")
+_SHELL = PathRule("every new shell runs it", "T1546.004", check="NL-16")
+_LOGIN = PathRule("it decides who may log in or become root", "T1098", check="NL-16")
+_ESCAPE = PathRule(
+    "the node's kernel runs what it says, outside the container", "T1611", severity=Severity.CRITICAL, check="NL-14"
+)
+_INJECT = PathRule(
+    "it is another process's memory: code can be put into it", "T1055.009", severity=Severity.CRITICAL, check="NL-14"
+)
 
 _PROGRAM_DIRS = (
     *("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/usr/games/"),
@@ -131,7 +157,10 @@ _WRITE_SUFFIXES: tuple[tuple[tuple[str, ...], PathRule], ...] = (
     (("/.ssh/authorized_keys", "/.ssh/authorized_keys2", "/etc/ssh/sshd_config"), _LOGIN),
     (("/release_agent", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/uevent_helper"), _ESCAPE),
     (("/proc/sysrq-trigger", "/binfmt_misc/register", "/proc/sys/kernel/hotplug", "/notify_on_release"), _ESCAPE),
+    (("/proc/sys/kernel/randomize_va_space", "/etc/request-key.conf"), _ESCAPE),
 )
+_CODE_STARTS = (*_PROGRAM_DIRS, *_LIBRARY_DIRS, "/opt/", *(one for starts, _rule in _WRITE_STARTS for one in starts))
+_CODE_ENDS = ("/mem", *(suffix for suffixes, _rule in _WRITE_SUFFIXES for suffix in suffixes))
 
 
 def code_write(path: str) -> PathRule | None:
@@ -140,6 +169,12 @@ def code_write(path: str) -> PathRule | None:
     CPython's own cache (``__pycache__``) is left out: Python writes it beside every module it loads as root, and an
     image without it does so at its first start. Such a write is judged like any other.
     """
+    if path.startswith(_CODE_STARTS) or path.endswith(_CODE_ENDS) or "-packages/" in path:
+        return _code_write(path)
+    return None
+
+
+def _code_write(path: str) -> PathRule | None:
     if "/__pycache__/" in path:
         return None
     if path.startswith(_PROGRAM_DIRS):
@@ -171,3 +206,45 @@ _TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/var/run/")
 def is_temporary(path: str) -> bool:
     """Whether any program may put files there: an image ships nothing in such a directory."""
     return path.startswith(_TEMPORARY)
+
+
+_CODE_ENDINGS = (
+    *(".so", ".ko", ".sh", ".bash", ".py", ".pyc", ".pl", ".pm", ".rb", ".lua", ".php", ".phtml", ".phar", ".cgi"),
+    *(".js", ".mjs", ".cjs", ".node", ".wasm", ".jar", ".war", ".class", ".jsp", ".jspx", ".asp", ".aspx", ".ps1"),
+    *(".exe", ".dll", ".elf", ".service", ".timer"),
+)
+_KEY_ENDINGS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".env")
+_TELLING_ENDINGS = (*_CODE_ENDINGS, *_KEY_ENDINGS)
+_LIBRARY = ".so."  # libx.so.1.2
+
+
+def is_telling(path: str) -> bool:
+    """Whether the very name of ``path`` matters: a secret, a key, code. One such file says nothing of the next."""
+    if path.endswith(_TELLING_ENDINGS) or _LIBRARY in path or "/__pycache__/" in path:
+        return True
+    return sensitive_read(path) is not None or code_write(path) is not None
+
+
+def stands_alone(path: str) -> bool:
+    """Whether no wildcard that was not written by a person may stand for ``path``: telling, or in a hidden place.
+
+    Names with a leading dot are where programs keep credentials and settings, and where intruders hide; ``.cache`` is
+    the exception everybody uses.
+    """
+    return "/." in path.replace("/.cache/", "/") or is_telling(path)
+
+
+_LOG_FILES = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/run/utmp", "/run/utmp")
+_HISTORIES = tuple(
+    f"/.{name}" for name in ("bash_history", "sh_history", "ash_history", "zsh_history", "history", "python_history")
+)
+
+
+def is_log(path: str) -> bool:
+    """Whether what happened is written there."""
+    return path.startswith("/var/log/") or path.endswith(".log") or path in _LOG_FILES
+
+
+def is_history(path: str) -> bool:
+    """Whether a shell writes there what was typed, or the system who logged in."""
+    return path.endswith(_HISTORIES) or path in _LOG_FILES
