@@ -69,3 +69,9 @@ class EngineError(TransientError):
     """A container engine did not answer or answered nonsense."""
 
     exit_status = 7
+
+
+class SignatureError(PermanentError):
+    """A signature, or the key for one, is missing, wrong or not trusted."""
+
+    exit_status = 9

@@ -12,8 +12,10 @@ from collections import OrderedDict
 
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.keeper import Keeper
-from driftline.nouns import ExecEvent, Loss, RecordFlag, Subject
+from driftline.nouns import ExecEvent, LoadEvent, Loss, OpenEvent, RecordFlag, Subject
+from driftline.verdict.contents import Contents
 from driftline.verdict.copyup import find_overlay, layers_of, mountinfo_of
+from driftline.verdict.worker import ContentsTask
 
 MAX_MET = 1_024
 """Images whose first container is remembered, to name one when an SBOM does not fit. The oldest goes first."""
@@ -36,14 +38,36 @@ class Inventories:
     def __init__(self, keeper: Keeper | None = None, bases: tuple[str, ...] = ()) -> None:
         self._keeper, self._bases = keeper, bases
         self._met: OrderedDict[str, Subject] = OrderedDict()
+        self.contents = Contents()
         self.unplaced = 0
         """Containers whose image's layers could not be found: the next one of the image is asked again."""
 
     def of(self, subject: Subject) -> Inventory | None:
         """Return what the image of ``subject`` ships, None while nobody knows."""
-        if self._keeper is None or not subject.image_digest:
-            return None
-        return self._keeper.get(subject.image_digest)
+        return self.of_image(subject.image_digest)
+
+    def of_image(self, digest: str) -> Inventory | None:
+        """Return the same for an image."""
+        return self._keeper.get(digest) if self._keeper and digest else None
+
+    def is_coming(self, digest: str) -> bool:
+        """Whether the inventory of an image is being made, or the files that ran are being compared with it."""
+        if self._keeper is None:
+            return False
+        return self._keeper.is_coming(digest) or (self.of_image(digest) is not None and self.contents.is_open(digest))
+
+    def see_code(self, event: ExecEvent | LoadEvent | OpenEvent, subject: Subject, init: int) -> None:
+        """A container used a file as code: it is compared once its image's inventory is there."""
+        image = subject.image_digest
+        if self._keeper is not None and image and (self._keeper.is_coming(image) or self._keeper.get(image)):
+            self.contents.see(event, subject, init)
+
+    def code_to_compare(self) -> list[ContentsTask]:
+        """Return some of the files used as code whose turn it is."""
+        keeper = self._keeper
+        if keeper is None:
+            return []
+        return self.contents.ready(self.of, lambda subject: keeper.is_coming(subject.image_digest))
 
     def of_exec(self, event: ExecEvent, subject: Subject) -> Inventory | None:
         """Return the same for an exec; a container's first, of its init by its runtime, has the image read."""

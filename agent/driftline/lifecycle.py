@@ -18,27 +18,41 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from driftline.baseline.inventory.keeper import Keeper
-from driftline.baseline.shelf import Shelf, Shelved
+from driftline.baseline.promotion import Policy
+from driftline.baseline.saving import Saving
+from driftline.baseline.shelf import Shelf
+from driftline.baseline.shelved import Shelved
 from driftline.baseline.store import BaselineStore
+from driftline.baseline.upkeep import Upkeep
+from driftline.delivery import make_sink
 from driftline.errors import DriftlineError, StateError
+from driftline.health import Health
+from driftline.identify.addresses import name_servers
 from driftline.identify.engines.installed import installed_engines
 from driftline.identify.hierarchy import find
 from driftline.identify.late import LateReader
 from driftline.identify.resolver import Resolver
 from driftline.inventories import Inventories, may_read_layers
 from driftline.live import trace_existing
+from driftline.memory import give_back, share_one_arena
+from driftline.metrics import gather, page, state_of
 from driftline.nouns import Loss
 from driftline.pipeline import Pipeline
 from driftline.probe.counters import losses as only_losses
-from driftline.probe.layout import ABI
 from driftline.probe.preflight import choose, examine_providers
 from driftline.probe.sensor import Sensor
-from driftline.report.sink import Sink
 from driftline.scheduling import prefer_short_slices
 from driftline.settings import Settings, from_json
+from driftline.text import escape
 from driftline.verdict.worker import Worker
+from driftline.wire.exposition import Histogram
+
+if TYPE_CHECKING:
+    from driftline.baseline.signing.guard import Guard
+    from driftline.vetting import Vetting
 
 NS = 1_000_000_000
 TICK_SECONDS = 0.25  # how late a window may end; an idle agent wakes four times a second
@@ -68,7 +82,11 @@ class Agent:
         self._told: dict[tuple[str, str], int] = {}
         self._started = time.monotonic()
         self._complaints: set[str] = set()
+        self._health = Health("", self.wake)
+        self._batches = Histogram()
         self._keeper: Keeper | None = None
+        self._upkeep: Upkeep | None = None
+        self._guard: Guard | None = None
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -86,15 +104,16 @@ class Agent:
     def _start(self) -> None:
         settings = self._settings
         prefer_short_slices()
+        share_one_arena()
+        self._health = Health(settings.http, self.wake)
+        if self._health.trouble:
+            say(self._health.trouble)
         self._hierarchy = find()
         state = self._state_directory()
         provider, reason = choose(examine_providers(), settings.open_provider)
         self._sensor = Sensor.start(settings, provider, Path(self._hierarchy.root), state / "cache" if state else None)
-        self._shelf = Shelf(
-            BaselineStore(str(state)) if state else None, settings.learn_seconds, settings.learn_quiet_seconds
-        )
-        self._shelf.load()
-        self._sink = make_sink(settings, provider)
+        self._keep_baselines(state)
+        self._sink = make_sink(settings, provider, say)
         self._resolver = Resolver(
             installed_engines(settings), settings.identify_seconds, settings.watched_roots, self.wake
         )
@@ -102,16 +121,19 @@ class Agent:
         self._worker = Worker(settings.hash_bytes, bases, self.wake)
         if settings.inventory and state:
             self._keep_inventories(state)
+        vetting = self._vet_containers()
         self.pipeline = Pipeline(
             settings,
             self._sensor,
-            self._resolver,
+            vetting or self._resolver,
             self._shelf,
             self._sink,
             self._worker,
-            self._on_learned,
+            self._on_changed,
             self._hierarchy.path_of,
             inventories=Inventories(self._keeper, bases),
+            name_servers=name_servers,
+            refused=vetting.take_refused if vetting else list,
         )
         for part in (self._sink, self._resolver, self._worker):
             part.start()
@@ -122,16 +144,46 @@ class Agent:
         self._state = state
         self._armed_at = time.time()
         say(f"armed in {time.monotonic() - self._started:.2f} s, opens by {provider} ({reason})")
+        for sentence in self._sensor.shortcomings():
+            say(sentence)
+        if self._health.address:
+            say(f"health and metrics on http://{self._health.address}")
+        self._health.armed()
         self._complain()
         gc.collect()
+        give_back()
         gc.freeze()  # what was imported stays for ever: looking through it again would pause the loop by 20 ms
         gc.set_threshold(GC_YOUNG)
+
+    def _keep_baselines(self, state: Path | None) -> None:
+        settings, store = self._settings, BaselineStore(str(state)) if state else None
+        stateless = state is None or not os.access(state, os.W_OK)
+        saving = self._require_signatures(state) if settings.require_signatures else None
+        windows = (settings.learn_seconds, settings.learn_quiet_seconds)
+        self._shelf = Shelf(store, *windows, stateless=stateless, saving=saving)
+        if store is not None:
+            policy = Policy(settings.promote_after_days, settings.promote_min_containers)
+            self._upkeep = Upkeep(store, self._shelf, settings.keep_baselines_days, policy)
+
+    def _require_signatures(self, state: Path | None) -> Saving:
+        from driftline.vetting import make_guard, saving_of  # 200 KiB that only such an agent pays
+
+        self._guard = make_guard(self._settings, state, self.wake)
+        self._guard.start()
+        return saving_of(self._guard)
+
+    def _vet_containers(self) -> Vetting | None:
+        if self._guard is None:
+            return None
+        from driftline.vetting import Vetting
+
+        return Vetting(self._resolver, self._guard)
 
     def _keep_inventories(self, state: Path) -> None:
         if not may_read_layers():
             say("images are not read for their packages: that needs CAP_SYS_ADMIN (or say --no-inventory)")
             return
-        self._keeper = Keeper(str(state), self._settings.sbom_dir)
+        self._keeper = Keeper(str(state), self._settings.sbom_dir, self._settings.syft)
         self._keeper.start()
 
     def _appear_late(self, cgroup: int, path: str) -> None:
@@ -167,7 +219,7 @@ class Agent:
         poller = select.epoll()
         for descriptor in (*self._sensor.epoll_fds, self._wake_fd):
             poller.register(descriptor, select.EPOLLIN)
-        due = {"tick": 0.0, "complain": 0.0, "beat": 0.0, "orphans": time.monotonic() + ORPHAN_SECONDS}
+        due = {"tick": 0.0, "complain": 0.0, "beat": 0.0, "upkeep": time.monotonic() + ORPHAN_SECONDS}
         last_read, quick = 0.0, 0
         while not self._stopping:
             ready = poller.poll(TICK_SECONDS)
@@ -179,12 +231,15 @@ class Agent:
                 time.sleep(max(0.0, last_read + PAUSE_SECONDS - now))
             records = self._sensor.read()
             if records:
+                read = time.monotonic()
                 self.pipeline.feed(records)
                 last_read = time.monotonic()
+                self._batches.observe(last_read - read)
             for snapshot in self._late.take():
                 self.pipeline.take_snapshot(snapshot)
             self.pipeline.collect()
             self._now_and_then(due)
+            self._health.come_round(self._page)
         poller.close()
 
     def _now_and_then(self, due: dict[str, float]) -> None:
@@ -197,12 +252,17 @@ class Agent:
         if now >= due["complain"]:
             due["complain"] = now + COMPLAIN_SECONDS
             self._complain()
-        if now >= due["orphans"]:
-            due["orphans"] = float("inf")
-            self._shelf.drop_orphans()
+        if now >= due["upkeep"]:
+            due["upkeep"] = now + TICK_SECONDS
+            self._look_after_baselines()
         if now >= due["beat"]:
             due["beat"] = now + self._settings.heartbeat_seconds
             self._beat()
+
+    def _look_after_baselines(self) -> None:
+        sentence = self._upkeep.step(time.time()) if self._upkeep else ""
+        if sentence:
+            say(escape(sentence))
 
     def _account(self) -> None:
         """Losses in the kernel and at the sink since the last call; what the token buckets held back is counted per
@@ -221,13 +281,23 @@ class Agent:
 
     def _beat(self) -> None:
         losses = [Loss(hook, cause, count) for (hook, cause), count in self.pipeline.lost.items()]
-        self._sink.heartbeat(losses, self._counters())
+        self._sink.heartbeat(losses, self._counters(), self._sensor.troubles())
         self._write_status()
 
     def _counters(self) -> dict[str, int]:
         found = {f"kernel.{hook}.{name}": count for (hook, name), count in self._sensor.counters().items()}
         failures, _last = self._resolver.engine_failures
+        if self._upkeep is not None:
+            found |= {"baselines.removed": self._upkeep.removed, "baselines.promoted": self._upkeep.promoted}
+        if self._guard is not None:
+            found["baselines.refused"] = self._guard.refused
         return found | self.pipeline.counters() | {"identify.engine_failures": failures}
+
+    def _page(self) -> str:
+        """The metrics."""
+        threads = {"engines": self._resolver.waiting, "evidence": self._worker.waiting}
+        parts = self.pipeline, self._shelf, self._sink, threads, self._batches
+        return page(gather(self._sensor.provider, self._counters(), self._sink_losses(), *parts))
 
     def _write_status(self) -> None:
         """For `driftline doctor`: what this agent counts."""
@@ -239,7 +309,7 @@ class Agent:
             "armed_at": self._armed_at,
             "losses": {f"{hook}.{cause}": count for (hook, cause), count in self.pipeline.lost.items()},
             "counters": self._counters(),
-            "baselines": {shelved.key: "learning" if shelved.learning else "active" for shelved in self._shelf},
+            "baselines": {one.name: state_of(one) for one in self._shelf},
         }
         temporary = self._state / "status.json.new"
         try:
@@ -250,24 +320,28 @@ class Agent:
 
     def _complain(self) -> None:
         """Each trouble with the disk or with an image once, not every five seconds."""
-        for error in (*self._shelf.errors, *(self._keeper.take_errors() if self._keeper else ())):
+        others = [error for one in (self._keeper, self._guard) if one for error in one.take_errors()]
+        for error in (*self._shelf.errors, *others):
             sentence = str(error)
             if sentence not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
                 self._complaints.add(sentence)
                 say(sentence)
         self._shelf.errors.clear()
 
-    def _on_learned(self, shelved: Shelved) -> None:
-        count = len(shelved.matcher.execs) + len(shelved.matcher.loads) + len(shelved.matcher.connects)
-        count += sum(bits.bit_count() for bits in shelved.matcher.opens.values())
-        partial = f", partial: {', '.join(shelved.reasons)}" if shelved.reasons else ""
-        say(f"detecting {shelved.image or shelved.key}: {count} behaviours learned{partial}")
+    def _on_changed(self, shelved: Shelved) -> None:
+        """A baseline judges otherwise from now on."""
+        if shelved.news:
+            where = f" in {shelved.workload}" if shelved.workload else ""
+            say(escape(f"detecting {shelved.image or shelved.key}{where}: {shelved.news}"))
+            shelved.news = ""
+            give_back()  # what learning took
 
     # --- stop --------------------------------------------------------------------------------------------------------
 
     def _stop(self) -> None:
         """Take what the rings still hold, then give everything back. A step that fails keeps no other from its turn."""
         deadline = time.monotonic() + STOP_SECONDS
+        self._health.stopping()
         steps = (
             self._read_rest,
             self._sensor.close,
@@ -281,6 +355,7 @@ class Agent:
         least, most = DELIVER_SECONDS
         self._sink.stop(min(most, max(least, deadline - time.monotonic())))
         attempt(self._complain)
+        attempt(self._health.stop)
         after = sum(count - self._told.get(cause, 0) for cause, count in self._sink_losses().items())
         lost = sum(self.pipeline.lost.values()) + after
         say(f"stopped: {self.pipeline.figures.deviations} deviations told, {lost} losses counted")
@@ -296,7 +371,7 @@ class Agent:
     def _stop_threads(self) -> None:
         """All at once: each may have to wait for an engine or a file system that does not answer."""
         calls: list[Callable[[], object]] = [self._late.stop, self._resolver.stop, self._worker.stop]
-        calls += [self._keeper.stop] if self._keeper else []
+        calls += [one.stop for one in (self._keeper, self._guard) if one]
         stops = [threading.Thread(target=call) for call in calls]
         for stop in stops:
             stop.start()
@@ -319,34 +394,6 @@ def attempt(step: Callable[[], object]) -> None:
         step()
     except Exception as error:  # noqa: BLE001 - the steps after it must be done
         say(f"while stopping: {type(error).__name__}: {error}")
-
-
-def make_sink(settings: Settings, provider: str) -> Sink:
-    """Where deviations go: the collector, or standard output."""
-    if settings.collector:
-        from driftline.report.spool import SpoolOptions
-        from driftline.report.stream import AgentIdentity, StreamSink
-        from driftline.wire.credentials import SHOUT, Credentials
-        from driftline.wire.credentials_files import TlsPaths
-
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        identity = AgentIdentity(settings.node, ABI, boot, hook_providers={"open": provider})
-        paths = TlsPaths(settings.tls_ca, settings.tls_cert, settings.tls_key)
-        credentials = Credentials(paths, insecure_plaintext=settings.insecure_plaintext)
-        spool = SpoolOptions(
-            Path(settings.state_dir) / "spool",
-            settings.spool_bytes,
-            settings.spool_days,
-            settings.spool_fsync,
-            settings.spool_fsync_ms,
-        )
-        sink = StreamSink(settings.collector, identity, settings.report_queue, credentials, spool)
-        if sink.plaintext_abroad:
-            say(SHOUT.format(settings.collector))
-        return sink
-    from driftline.report.jsonlines import JsonLinesSink
-
-    return JsonLinesSink(sys.stdout, settings.report_queue)
 
 
 def main() -> int:

@@ -104,6 +104,10 @@ class Live:
                 self._arrivals.gone(cgroup)
                 self.sensor.forget(cgroup)
 
+    def shortcomings(self) -> list[str]:
+        """What is not seen here, a sentence each."""
+        return self.sensor.shortcomings()
+
     def losses(self) -> list[Loss]:
         """What the kernel side lost since the start."""
         return [Loss(hook, cause, count) for (hook, cause), count in only_losses(self.sensor.counters()).items()]

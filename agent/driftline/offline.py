@@ -1,26 +1,34 @@
 """The pipeline over a capture: no kernel, no engines, no root.
 
 In: a capture, a shelf of baselines. Out: deviations in a list. Why the same pipeline: what is checked in a build is
-what runs on the node. All time is the capture's own, so the same capture always gives the same result. Next: ``learn``
-and ``check``.
+what runs on the node. All time is the capture's own, so the same capture always gives the same result. Next:
+``driftline baseline learn`` and ``check``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from driftline.baseline.shelf import Shelf
+from driftline.decode.header import unpack_header
 from driftline.errors import RecordError
 from driftline.nouns import Deviation, Loss, Subject
 from driftline.pipeline import Pipeline
 from driftline.ports import NoEvidence, NoKernel
+from driftline.report.sink import SinkFigures
 from driftline.settings import Settings
 from driftline.source import Notes, kernel_time, read_notes, replay
+from driftline.wire.exposition import Histogram
+
+Choose = Callable[[Subject], Subject | None]
+"""Whom a container is judged as; None: not at all."""
 
 TICK_NS = 250_000_000
 SLICE = 512  # records fed at once
+_SUBJECT = 6  # place in a record's header of the cgroup its container was made with
 
 
 class NotedNames:
@@ -75,7 +83,11 @@ class Collected:
         """Keep."""
         self.deviations[deviation.id] = deviation
 
-    def heartbeat(self, losses: list[Loss], counters: dict[str, int]) -> None: ...
+    def heartbeat(self, losses: list[Loss], counters: dict[str, int], troubles: Sequence[str] = ()) -> None: ...
+    def figures(self) -> SinkFigures:
+        """Nothing waits."""
+        return SinkFigures(0, 0, 0, False, {}, Histogram())
+
     def losses(self) -> list[Loss]:
         """None."""
         return []
@@ -83,12 +95,18 @@ class Collected:
     def stop(self, timeout: float) -> None: ...
 
 
-def run(path: Path, settings: Settings, shelf: Shelf) -> list[Deviation]:
-    """Feed a capture through the pipeline. Raises RecordError, also for a single record that is none."""
+def run(path: Path, settings: Settings, shelf: Shelf, choose: Choose | None = None) -> list[Deviation]:
+    """Feed a capture through the pipeline; with ``choose``, only the containers it returns.
+
+    Raises RecordError, also for a single record that is none.
+    """
     notes = read_notes(path)
+    if choose is not None:
+        chosen = {cgroup: choose(subject) for cgroup, subject in notes.subjects.items()}
+        notes.subjects = {cgroup: subject for cgroup, subject in chosen.items() if subject is not None}
     sink, clock = Collected(), CaptureClock(notes.wall_offset_ns)
     pipeline = Pipeline(
-        settings,
+        replace(settings, deviation_rate=0),  # whoever asks what a capture holds wants all of it
         NoKernel(),
         NotedNames(notes),
         shelf,
@@ -102,7 +120,7 @@ def run(path: Path, settings: Settings, shelf: Shelf) -> list[Deviation]:
     for subject in notes.subjects.values():
         if subject.attached_late:  # no record tells of its birth
             pipeline.appear(subject.cgroup, subject.cgroup, subject.cgroup_path, 0, attached_late=True)
-    _feed(path, pipeline, clock)
+    _feed(path, pipeline, clock, None if choose is None else frozenset(notes.subjects))
     pipeline.release_all()
     pipeline.account(notes.losses)  # now, when it is known whose baselines they spoil
     pipeline.tell_losses(clock.now)
@@ -110,8 +128,8 @@ def run(path: Path, settings: Settings, shelf: Shelf) -> list[Deviation]:
     return list(sink.deviations.values())
 
 
-def _feed(path: Path, pipeline: Pipeline, clock: CaptureClock) -> None:
-    for records in _slices(path):
+def _feed(path: Path, pipeline: Pipeline, clock: CaptureClock, only: frozenset[int] | None) -> None:
+    for records in _slices(path, only):
         clock.now = max(clock.now, *map(kernel_time, records))
         pipeline.collect()
         pipeline.feed(records)
@@ -123,11 +141,13 @@ def _feed(path: Path, pipeline: Pipeline, clock: CaptureClock) -> None:
         pipeline.tell_losses(clock.now)
 
 
-def _slices(path: Path) -> Iterator[list[bytes]]:
-    """Records of at most TICK_NS together: time passes as often as it does in the agent."""
+def _slices(path: Path, only: frozenset[int] | None) -> Iterator[list[bytes]]:
+    """Records of at most TICK_NS together, of the containers ``only``: time passes as often as it does in the agent."""
     together: list[bytes] = []
     end = 0
     for record in chain.from_iterable(replay(path)):
+        if only is not None and unpack_header(record)[_SUBJECT] not in only:
+            continue
         if together and kernel_time(record) >= end:
             yield together
             together = []

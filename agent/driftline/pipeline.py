@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from driftline.baseline.behaviour import behaviour_of
-from driftline.baseline.shelf import Shelf, Shelved
+from driftline.baseline.shelf import Shelf
+from driftline.baseline.shelved import Shelved
 from driftline.decode.record import decode
 from driftline.errors import RecordError
 from driftline.identify.addresses import own_addresses
@@ -20,30 +20,33 @@ from driftline.identify.lineage import Lineage
 from driftline.identify.snapshot import Snapshot
 from driftline.identify.waiting import WaitingRoom
 from driftline.inventories import Inventories
+from driftline.judging import Judging
 from driftline.nouns import (
+    CgroupChange,
     CgroupEvent,
     ConnectEvent,
     Deviation,
+    DnsEvent,
     Event,
     ExecEvent,
-    LoadEvent,
+    Kind,
     Loss,
     RecordFlag,
     Subject,
 )
 from driftline.ports import Clock, Evidence, Kernel, LiveClock, Namer, NoKernel
+from driftline.postponed import Held, Ruling
 from driftline.report.sink import Sink
 from driftline.roster import Roster
 from driftline.settings import Settings
 from driftline.verdict.evidence import Context, deviation_of
 from driftline.verdict.folding import Folder, brief_key
 from driftline.verdict.gap import Gaps
-from driftline.verdict.judge import judge, judge_compared
-from driftline.verdict.outcome import Verdict
 from driftline.verdict.ownership import mismatch_of, ownership_notes
-from driftline.verdict.taint import Taint
+from driftline.verdict.refusal import Refused, refusal_of
 from driftline.verdict.uuid7 import Uuid7
-from driftline.verdict.worker import CompareTask, HashTask
+from driftline.verdict.worker import ContentsTask, HashTask
+from driftline.wire.exposition import Histogram
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +54,9 @@ NS = 1_000_000_000
 UNSEEN = frozenset({"ring_full", "bucket_empty", "read_fault", "scratch", "recursion", "cgroups_full"})
 UNSEEN |= {"waiting_full", "malformed", "failed", "named_late"}
 """Causes by which an event was not seen at all: a baseline learned meanwhile is not complete."""
-ENTERED, IS_INIT = int(RecordFlag.ENTERED), int(RecordFlag.IS_INIT)
+NAMES_ONLY = "dns"
+"""The hook whose losses hide nothing a container did: only names of addresses are missing then."""
+IS_INIT = int(RecordFlag.IS_INIT)
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class Figures:
     records: int = 0
     malformed: int = 0
     deviations: int = 0
+    told: Histogram = field(default_factory=Histogram)
+    """From the kernel's event to the sink."""
 
 
 class Pipeline:
@@ -79,20 +86,24 @@ class Pipeline:
         addresses: Callable[[int], frozenset[str]] = own_addresses,
         clock: Clock | None = None,
         inventories: Inventories | None = None,
+        name_servers: Callable[[int], frozenset[str]] = lambda _pid: frozenset(),
+        refused: Callable[[], list[Refused]] = list,
     ) -> None:
         self._settings = settings
         self._clock = clock or LiveClock()
         self._kernel, self._namer, self._shelf, self._sink, self._worker = kernel, namer, shelf, sink, worker
-        self._listener, self._addresses = listener, addresses
-        self._inventories = inventories or Inventories()
+        self._listener, self._name_servers, self._refused = listener, name_servers, refused
+        self._inventories = shelf.inventories = inventories or Inventories()
         self._roster = Roster(settings.watched_roots, kernel, namer, path_of, self._clock)
         self.subjects, self.lineage, self._waiting = self._roster.subjects, Lineage(), WaitingRoom()
+        self.names = self._roster.names
         self._ids = Uuid7()
-        self._taint = Taint()
-        self._folder = Folder(int(settings.fold_seconds * NS))
+        self._folder = Folder(int(settings.fold_seconds * NS), settings.deviation_rate)
         self._digested: list[HashTask] = []  # since the last tick: what one thread reads in a quarter of a second
         self._gaps = Gaps(settings.node, self._ids)
-        self._wall_offset = self._clock.wall_offset_ns()
+        stages = (kernel, shelf, self._roster, self._inventories, worker, addresses, self.lineage)
+        self.judging = Judging(*stages, settings.expect_package_reads)
+        self._wall_offset = self.judging.wall_offset_ns = self._clock.wall_offset_ns()
         self.figures = Figures()
         self.lost: dict[tuple[str, str], int] = {}
 
@@ -110,20 +121,29 @@ class Pipeline:
             except Exception:  # noqa: BLE001 - see _failed
                 self._failed()
 
-    def take(self, event: Event | CgroupEvent) -> None:
+    def take(self, event: Event | CgroupEvent | DnsEvent) -> None:
         """Take one event: hold it until its container has a name, or judge it."""
-        if isinstance(event, CgroupEvent):
-            self._roster.take(event)
+        if not isinstance(event, Event):
+            self._take_other(event)
             return
-        subject = self._roster.find(event.cgroup)
+        subject = self.subjects.get(event.cgroup) or self._roster.find(event.cgroup)
         if subject is None and self._roster.is_monitor(event.cgroup):
             return
         if isinstance(event, ExecEvent):
             self._take_exec(event)
         if subject is None:
             self._waiting.hold(event, self._clock.now_ns())
-        else:
-            self._judge(event, subject)
+        elif (ruling := self.judging.judge(event, subject)) is not None:
+            self._tell(event, subject, ruling)
+
+    def _take_other(self, event: CgroupEvent | DnsEvent) -> None:
+        """Take what no process of a container did."""
+        if isinstance(event, DnsEvent):
+            self._roster.hear(event)
+            return
+        self._roster.take(event)
+        if event.change is CgroupChange.REMOVED:
+            self._shelf.ended(event.cgroup)
 
     def _take_exec(self, event: ExecEvent) -> None:
         by = self.lineage.image(event.by_exec_id)
@@ -131,7 +151,10 @@ class Pipeline:
             event.by_path = by.path
         self.lineage.record(event)
         if event.flags & IS_INIT:
-            self._roster.container(event.cgroup).init = event.process.pid
+            container = self._roster.container(event.cgroup)
+            if not container.init:  # its first program: nothing in it has run yet that could have changed the file
+                container.resolvers = self._name_servers(event.process.pid)
+            container.init = event.process.pid
 
     def appear(self, cgroup: int, subject: int, path: str, kernel_ns: int, attached_late: bool) -> bool:
         """A watched cgroup is there; return whether it is a container of its own. See ``Roster.appear``."""
@@ -154,8 +177,10 @@ class Pipeline:
         for task in self._worker.take():
             if isinstance(task, HashTask):
                 self._digested.append(task)
+            elif isinstance(task, ContentsTask):
+                self._rule(task.event, task.subject, self.judging.examined(task))
             else:
-                self._take_comparison(task)
+                self._rule(task.event, task.subject, self.judging.compared(task.event, task.subject, task.same))
 
     def _take_name(self, subject: Subject) -> None:
         before = self.subjects.get(subject.cgroup)
@@ -163,15 +188,19 @@ class Pipeline:
             return
         if before is not None and before.baseline_key != subject.baseline_key:
             self._rename(before, subject)
-        self._shelf.of(subject)  # a quiet container has a baseline too
+        self._shelf.all_of(subject)  # a quiet container has baselines too
         self._release(subject.cgroup, subject)
 
     def _release(self, cgroup: int, subject: Subject) -> None:
         for event in self._waiting.release(cgroup):
             try:
-                self._judge(event, subject)
+                self._rule(event, subject, self.judging.judge(event, subject))
             except Exception:  # noqa: BLE001 - see _failed
                 self._failed()
+
+    def _rule(self, event: Event, subject: Subject, ruling: Ruling | None) -> None:
+        if ruling is not None:
+            self._tell(event, subject, ruling)
 
     def _failed(self) -> None:
         """A bug of ours: one odd event must not blind the node, nor pass in silence. The first is logged whole."""
@@ -185,62 +214,17 @@ class Pipeline:
         self._lose([Loss("identify", "named_late", unjudged, subject.cgroup)] if unjudged else [])
         self._roster.bump_epoch(subject.cgroup)
 
-    # --- verdicts ----------------------------------------------------------------------------------------------------
-
-    def _judge(self, event: Event, subject: Subject) -> None:
-        shelved = self._shelf.of(subject)
-        own = self._own(event) if isinstance(event, ConnectEvent) else frozenset()
-        inventory = self._inventories.of_exec(event, subject) if isinstance(event, ExecEvent) else None
-        verdict = judge(event, subject, shelved.matcher, shelved.learning is not None, own, inventory)
-        if verdict.compare and isinstance(event, ExecEvent | LoadEvent):
-            task = CompareTask(event, subject, self._roster.container(event.cgroup).init)
-            if self._worker.put(task):
-                return
-            verdict = judge_compared(event, subject, shelved.matcher, shelved.learning is not None, None, inventory)
-        self._act(event, subject, shelved, verdict, own)
-
-    def _act(
-        self, event: Event, subject: Subject, shelved: Shelved, verdict: Verdict, own: frozenset[str] = frozenset()
-    ) -> None:
-        tainted = shelved.learning is not None and self._taint.mark(event, verdict)
-        if verdict.learn and shelved.learning and not tainted:
-            behaviour = behaviour_of(event, own)
-            if behaviour is not None:
-                wall = event.kernel_ns + self._wall_offset
-                entered = bool(event.flags & ENTERED)
-                shelved.learning.observe(behaviour, wall, subject, event.process, entered)
-        if verdict.cacheable and event.cache_key and not tainted:
-            self._remember(event)
-        if verdict.kind is not None:
-            self._tell(event, subject, shelved, verdict)
-
-    def _remember(self, event: Event) -> None:
-        if isinstance(event, ExecEvent):
-            self._kernel.know_exec(event.cache_key, event.cache_value)
-        elif isinstance(event, ConnectEvent):
-            self._kernel.know_connect(event.cache_key)
-        else:
-            self._kernel.know_file(event.cache_key, event.cache_value)
-
-    def _own(self, event: ConnectEvent) -> frozenset[str]:
-        container = self._roster.container(event.cgroup)
-        if not container.own:  # nothing was readable: the process ended before we looked
-            container.own = self._addresses(event.process.pid) or self._addresses(container.init)
-        return container.own
-
-    def _take_comparison(self, task: CompareTask) -> None:
-        shelved = self._shelf.of(task.subject)
-        learning = shelved.learning is not None
-        inventory = self._inventories.of(task.subject)
-        verdict = judge_compared(task.event, task.subject, shelved.matcher, learning, task.same, inventory)
-        self._act(task.event, task.subject, shelved, verdict)
-
     # --- telling -----------------------------------------------------------------------------------------------------
 
-    def _tell(self, event: Event, subject: Subject, shelved: Shelved, verdict: Verdict) -> None:
+    def _tell(self, event: Event, subject: Subject, ruling: Ruling) -> None:
+        verdict, shelved = ruling
         wall_ns = event.kernel_ns + self._wall_offset
-        brief = brief_key(event, verdict, subject, (shelved.version, shelved.learning is not None, shelved.reasons))
+        named = self.names.said(event) if isinstance(event, ConnectEvent) else ()
+        judged = (shelved.version, shelved.learning is not None, shelved.reasons, named)
+        brief = brief_key(event, verdict, subject, judged)
         if brief is not None and self._folder.repeat(brief, event.kernel_ns, wall_ns):
+            return
+        if self._folder.over(subject, verdict, event.kernel_ns, wall_ns):
             return
         is_exec = isinstance(event, ExecEvent)
         exec_id = event.by_exec_id if isinstance(event, ExecEvent) else event.process.exec_id
@@ -255,15 +239,26 @@ class Pipeline:
             reasons=shelved.reasons,
             image=None if is_exec else image,
             ancestors=(image, *above) if is_exec and image else above,
-            notes=ownership_notes(event, self._inventories.of(subject)),
+            notes=self._notes(event, subject),
         )
         deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids), brief)
         if deviation is None:
             return
         self._submit(deviation)
-        if is_exec:
+        self.figures.told.observe(max(0, self._clock.now_ns() - event.kernel_ns) / NS)
+        if is_exec or verdict.kind is Kind.EXEC_DRIFT:  # of a script, what its interpreter opened
             # At once, and again with the digest: a responder should not wait for a disk
             self._worker.put(HashTask(deviation, self._roster.container(event.cgroup).init))
+
+    def _tell_held(self, held: list[Held]) -> None:
+        """Tell what waited for the packages of a new version of its image."""
+        for one in held:
+            self._tell(one.event, one.subject, one.ruling)
+
+    def _notes(self, event: Event, subject: Subject) -> tuple[str, ...]:
+        if isinstance(event, ConnectEvent):
+            return self.names.notes(event)
+        return ownership_notes(event, self._inventories.of(subject))
 
     def _submit(self, deviation: Deviation) -> None:
         self.figures.deviations += 1
@@ -283,16 +278,23 @@ class Pipeline:
             wall_ns = now_ns + self._wall_offset
             self._submit(mismatch_of(inventory, subject, self._settings.node, wall_ns, now_ns, self._ids))
 
+    def _tell_refused(self, now_ns: int) -> None:
+        for one in self._refused():
+            self._submit(refusal_of(one, self._settings.node, now_ns + self._wall_offset, now_ns, self._ids))
+
     # --- time --------------------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> None:
         """Let time pass (CLOCK_MONOTONIC): windows end, the unnamed go on unnamed, the dead are buried."""
-        self._wall_offset = self._clock.wall_offset_ns()
-        for shelved in self._shelf.advance(now_ns):
+        self._wall_offset = self.judging.wall_offset_ns = self._clock.wall_offset_ns()
+        for shelved in self._shelf.advance(now_ns, now_ns + self._wall_offset):
             self._new_epoch(shelved)
             self._listener(shelved)
+        self._tell_held(self.judging.postponed.take(now_ns))
         self._tell_digests()
+        self.judging.examine()
         self._tell_mismatches(now_ns)
+        self._tell_refused(now_ns)
         for update in self._folder.expire(now_ns):
             self._sink.submit(update)
         limit = int((self._settings.identify_seconds + 1) * NS)  # the namer itself gives up a second earlier
@@ -300,6 +302,7 @@ class Pipeline:
             self._unnamed(cgroup)
         for cgroup in self._roster.bury():
             self._shelf.gone(cgroup)
+            self._inventories.contents.give_up(cgroup)
             self.lineage.forget(cgroup)
 
     def release_all(self) -> None:
@@ -329,7 +332,7 @@ class Pipeline:
         for loss in losses:
             key = (loss.hook, loss.cause)
             self.lost[key] = self.lost.get(key, 0) + loss.count
-            if loss.cause in UNSEEN:
+            if loss.cause in UNSEEN and loss.hook != NAMES_ONLY:
                 self._shelf.note_losses(loss.count, loss.cgroup)
         self._gaps.add(losses)
 
@@ -346,18 +349,30 @@ class Pipeline:
             "pipeline.records": self.figures.records,
             "pipeline.deviations": self.figures.deviations,
             "verdict.folds_ended_early": self._folder.early,
-            "verdict.taints_forgotten": self._taint.evictions,
+            "verdict.held_back": self._folder.budgets.held_back,
+            "verdict.repeats": self._folder.repeats,
+            "verdict.taints_forgotten": self.judging.taint.evictions,
+            "verdict.scripts_forgotten": self.judging.scripts.evictions,
+            "verdict.contents_skipped": self._inventories.contents.skipped,
             "identify.images_forgotten": self.lineage.evictions,
+            "identify.names_forgotten": self.names.evictions,
             "identify.layers_unknown": self._inventories.unplaced,
         }
+
+    @property
+    def waiting(self) -> int:
+        """Events whose container has no name yet."""
+        return self._waiting.count
 
     def detach(self) -> None:
         """The sensor is closed: nothing can be written back any more. What is still held can be judged."""
         self._kernel = NoKernel()
         self._roster.detach()
+        self.judging.detach()
 
     def finish(self) -> None:
         """The end: whatever is still held goes out."""
+        self._tell_held(self.judging.postponed.drain())
         self._tell_digests()
         for update in self._folder.drain():
             self._sink.submit(update)

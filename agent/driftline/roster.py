@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from driftline.errors import DriftlineError
 from driftline.identify.arrivals import Arrivals
 from driftline.identify.cgroups import Role
+from driftline.identify.names import Names
 from driftline.identify.resolver import subject_from_path
 from driftline.identify.subjects import Subjects
-from driftline.nouns import CgroupChange, CgroupEvent, Loss, Subject
+from driftline.nouns import CgroupChange, CgroupEvent, DnsEvent, Loss, Subject
 from driftline.ports import Clock, Kernel, Namer, NoKernel
 
 
@@ -26,8 +27,10 @@ class Container:
     cgroups: set[int]  # its own and the nested ones
     init: int = 0  # pid
     epoch: int = 0
-    held_back: int = 0  # already told
+    held_back: tuple[int, int] = (0, 0)  # events, DNS answers: already told
     own: frozenset[str] = frozenset()  # its addresses, read at its first connect
+    preset: frozenset[str] = frozenset()  # what it was started with (verdict.checks.execs.started_with)
+    resolvers: frozenset[str] = frozenset()  # name servers of its resolv.conf as it started
 
 
 class Roster:
@@ -37,7 +40,7 @@ class Roster:
         self, roots: tuple[str, ...], kernel: Kernel, namer: Namer, path_of: Callable[[int], str | None], clock: Clock
     ) -> None:
         self._roots, self._kernel, self._namer, self._path_of = roots, kernel, namer, path_of
-        self.subjects = Subjects(clock.now_ns)
+        self.subjects, self.names = Subjects(clock.now_ns), Names(clock.now_ns)
         self._arrivals = Arrivals(roots)
         self._containers: dict[int, Container] = {}
         self._monitors: set[int] = set()
@@ -98,6 +101,12 @@ class Roster:
         if owner is not None and owner != event.cgroup:
             self.container(owner).cgroups.discard(event.cgroup)
 
+    def hear(self, event: DnsEvent) -> None:
+        """Take a DNS answer. It needs no name of the container, only somebody who will bury it."""
+        self.find(event.cgroup)
+        if self.subjects.container(event.cgroup) is not None:
+            self.names.take(event)
+
     def appear(self, cgroup: int, subject: int, path: str, kernel_ns: int, attached_late: bool) -> bool:
         """A watched cgroup is there; return whether it is a container of its own.
 
@@ -140,6 +149,7 @@ class Roster:
             self._monitors.discard(cgroup)
             self._arrivals.gone(cgroup)
             self._kernel.forget(cgroup)
+            self.names.forget(cgroup)
         return dead
 
     def losses(self) -> list[Loss]:
@@ -147,11 +157,12 @@ class Roster:
         untraced, self._untraced = self._untraced, 0
         losses = [Loss("cgroup", "cgroups_full", untraced)] if untraced else []
         for cgroup, container in self._containers.items():
-            total = self._kernel.held_back(cgroup)
-            if total > container.held_back:
-                losses.append(Loss("kernel", "bucket_empty", total - container.held_back, cgroup))
-                container.held_back = total
-        return losses + self.subjects.losses()
+            held_back = events, answers = self._kernel.held_back(cgroup)
+            if held_back != container.held_back:
+                losses.append(Loss("kernel", "bucket_empty", events - container.held_back[0], cgroup))
+                losses.append(Loss("dns", "bucket_empty", answers - container.held_back[1], cgroup))
+                container.held_back = held_back
+        return [loss for loss in losses if loss.count > 0] + self.subjects.losses() + self.names.losses()
 
     def detach(self) -> None:
         """The sensor is closed: nothing can be written back any more."""

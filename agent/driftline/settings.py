@@ -24,7 +24,8 @@ class Settings:
     state_dir: str = "/var/lib/driftline"
     """Where baselines, learning state and the spool are kept."""
     collector: str = ""
-    """HOST:PORT of the collector; empty means standalone: deviations go to standard output as JSON lines."""
+    """HOST:PORT of the collector, or several with commas between: when one fails the next is tried. Empty means
+    standalone: deviations go to standard output as JSON lines."""
     tls_ca: str = ""
     """PEM file with the CA of the collector's certificate. Needed for a collector on another machine."""
     tls_cert: str = ""
@@ -42,8 +43,28 @@ class Settings:
     """Shortest first-run learning window of an image. 5 minutes: covers start-up and the first cron-like tasks."""
     learn_quiet_seconds: Annotated[float, Ge(0)] = 60.0
     """Learning goes on until nothing new was seen for this long."""
+    promote_after_days: Annotated[float, Ge(0), Le(3650)] = 0.0
+    """Promote a learned baseline without a person once it did not change for so long, is complete and has nothing that
+    waits for review. 0: never, the default: an active baseline says that somebody looked."""
+    promote_min_containers: Annotated[int, Ge(1), Le(64)] = 2
+    """Containers such a baseline must have been learned from: what one container did alone may be its accident."""
+    keep_baselines_days: Annotated[float, Ge(1), Le(3650)] = 180.0
+    """Baselines of images that did not run here for so long are removed. Promoted and signed ones stay until they are
+    retired. Half a year: an image that comes back later has changed."""
+    require_signatures: bool = False
+    """Let only baselines come into force that trusted keys signed (docs/signing.md). Anything else is refused, told as
+    ``baseline.refused``, and the last good one stays in force."""
+    trust_dir: str = ""
+    """Directory with the public keys that are trusted, a PEM file each (``.pem`` or ``.pub``); empty means ``trust`` in
+    the state directory. Read again when it changes."""
+    signature_threshold: Annotated[int, Ge(1), Le(16)] = 1
+    """How many of the trusted keys must have signed a baseline."""
     fold_seconds: Annotated[float, Ge(0), Le(3600)] = 60.0
     """Repeats of one deviation within this window are folded into one with a count."""
+    deviation_rate: Annotated[int, Ge(0), Le(100_000)] = 100
+    """Deviations of one kind that one container may have told by the second, after ten times as many at once. Those
+    beyond it are counted and told as one, so that a storm in one container does not make the others' late. 0: no
+    limit."""
     ring_bytes: Annotated[int, Ge(65536)] = 4 * 1024 * 1024
     """Size of the ring for opens and loads, a power of two. 4 MiB hold about 16 000 records: a third of a second at the
     rate the agent sustains. The kernel maps a ring twice, so it counts double in the agent's resident memory."""
@@ -55,8 +76,12 @@ class Settings:
     """How long events wait for the engine to name their container before they go on as ``image unknown``."""
     hash_bytes: Annotated[int, Ge(0)] = 64 * 1024 * 1024
     """Largest executable whose SHA-256 is computed for a deviation."""
-    heartbeat_seconds: Annotated[float, Ge(0.5)] = 10.0
-    """How often losses and counters are sent to the collector."""
+    heartbeat_seconds: Annotated[float, Ge(0.5), Le(20)] = 10.0
+    """How often losses and counters are sent to the collector. Three within the minute after which it takes an agent
+    for silent."""
+    http: str = "127.0.0.1:4790"
+    """HOST:PORT where ``/healthz``, ``/readyz`` and ``/metrics`` are shown; empty: nowhere. They tell figures, nothing
+    of what containers did."""
     open_provider: Literal["auto", "lsm", "fentry", "sys_exit"] = "auto"
     """Hook for opens: auto, lsm, fentry, sys_exit."""
     containerd_socket: str = "/run/containerd/containerd.sock"
@@ -83,8 +108,13 @@ class Settings:
     inventory: bool = True
     """Read an image's own package database from its layers when a container of it starts, so that deviations say which
     package a file belongs to. Once per image, in a niced child process."""
+    expect_package_reads: bool = True
+    """Expect reads of unmodified files that a package in use ships, learned or not; sensitive ones never are."""
     sbom_dir: str = ""
     """Directory with SBOMs named after the digest of their image (``sha256-….json``); empty means none."""
+    syft: bool = False
+    """Let Syft make an SBOM of each image that has none in ``sbom_dir``: about a minute of one core per image, niced.
+    It finds packages the image's own databases do not list."""
 
 
 def from_json(values: dict[str, Any]) -> Settings:

@@ -65,13 +65,13 @@ def events(name: str) -> str:
 
 
 def baseline(name: str) -> str:
-    """YAML of ``learn``."""
-    return driftline("learn", "--replay", CAPTURES / f"{name}.cap").stdout
+    """YAML of ``baseline learn``."""
+    return driftline("baseline", "learn", CAPTURES / f"{name}.cap").stdout
 
 
 def deviations(name: str) -> list[dict[str, Any]]:
-    """What ``check`` tells, in order, without what is random."""
-    done = driftline("check", "--json", "--baseline", USUAL, "--replay", CAPTURES / f"{name}.cap")
+    """What ``baseline check`` tells, in order, without what is random."""
+    done = driftline("baseline", "check", "--format", "json", "--baseline", USUAL, CAPTURES / f"{name}.cap")
     rows: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     return [plain(row) for row in rows]
 

@@ -14,7 +14,7 @@ from driftline.decode.header import ORIGINS
 from driftline.nouns import Origin, RecordFlag
 from driftline.probe import layout
 
-EXEC, OPEN, LOAD, CONNECT, CREATED, REMOVED, LEFT = range(1, 8)
+EXEC, OPEN, LOAD, CONNECT, CREATED, REMOVED, LEFT, DNS = range(1, 9)
 ENTERED, IS_INIT = int(RecordFlag.ENTERED), int(RecordFlag.IS_INIT)
 CACHEABLE = int(RecordFlag.CACHEABLE)
 STEP_NS = 1_000_000  # between two events
@@ -96,6 +96,10 @@ class Box:
         """A process of it was moved elsewhere."""
         name = to.encode() + b"\0"
         return self.header(LEFT, program, 0) + layout.CGROUP.pack(1, len(name)) + name
+
+    def answer(self, message: bytes, server: tuple[int, int, int, int] = (10, 96, 0, 10)) -> bytes:
+        """It gets a DNS answer."""
+        return self.header(DNS, None, 0) + layout.DNS.pack(bytes(server), len(message), len(message), 2) + message
 
     def header(self, kind: int, program: Program | None, flags: int) -> bytes:
         """A record_header."""

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from driftline.baseline.shelf import Shelf, Shelved
+from driftline.baseline.shelf import Shelf
+from driftline.baseline.shelved import Shelved
 from driftline.baseline.store import BaselineStore
+from driftline.inventories import Inventories
 from driftline.nouns import Deviation, Kind, Loss, Subject
 from driftline.offline import CaptureClock, Collected
 from driftline.pipeline import Pipeline
 from driftline.settings import Settings
-from driftline.verdict.worker import CompareTask, HashTask, Task
+from driftline.verdict.worker import Task
 
 NS = 1_000_000_000
 SETTINGS = Settings(node="n1", learn_seconds=10, learn_quiet_seconds=2, watched_roots=("default", "libpod_parent"))
@@ -29,6 +31,7 @@ class WrittenDown:
     known: list[bytes] = field(default_factory=list)
     epochs: dict[int, int] = field(default_factory=dict)
     held: Counter[int] = field(default_factory=Counter)
+    held_answers: Counter[int] = field(default_factory=Counter)
     relabelled: dict[int, int] = field(default_factory=dict)
     forgotten: list[int] = field(default_factory=list)
     room: int = 1_000
@@ -58,8 +61,8 @@ class WrittenDown:
     def relabel(self, pid: int, exec_id: int, flags: int) -> None:
         self.relabelled[pid] = exec_id
 
-    def held_back(self, subject: int) -> int:
-        return self.held[subject]
+    def held_back(self, subject: int) -> tuple[int, int]:
+        return self.held[subject], self.held_answers[subject]
 
     def forget(self, subject: int) -> None:
         self.forgotten.append(subject)
@@ -95,7 +98,7 @@ class Files:
     done: list[Task] = field(default_factory=list)
     room: int = 1_000
 
-    def put(self, task: HashTask | CompareTask) -> bool:
+    def put(self, task: Task) -> bool:
         if len(self.tasks) >= self.room:
             return False
         self.tasks.append(task)
@@ -112,7 +115,12 @@ class Files:
 class Line:
     """One pipeline under test. ``store``: where its baselines are kept, else nowhere."""
 
-    def __init__(self, store: BaselineStore | None = None, settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self,
+        store: BaselineStore | None = None,
+        settings: Settings = SETTINGS,
+        inventories: Inventories | None = None,
+    ) -> None:
         self.kernel, self.namer, self.files, self.sink = WrittenDown(), OnDemand(), Files(), Collected()
         self.clock = CaptureClock(1_700_000_000 * NS)
         self.shelf = Shelf(store, settings.learn_seconds, settings.learn_quiet_seconds)
@@ -129,6 +137,8 @@ class Line:
             self.paths.get,
             lambda pid: frozenset({"10.0.0.9"}) if pid else frozenset(),
             self.clock,
+            inventories,
+            lambda pid: frozenset({"10.96.0.10"}) if pid else frozenset(),
         )
 
     def feed(self, *records: bytes) -> None:

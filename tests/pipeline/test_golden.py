@@ -14,6 +14,7 @@ import pytest
 
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.yamltext import from_yaml
+from driftline.cli.gate import FAILED
 from driftline.offline import run
 from driftline.probe.capture import CaptureWriter, read_capture
 from driftline.settings import Settings
@@ -39,14 +40,14 @@ def test_deviations_are_the_ones_expected(name: str) -> None:
 
 
 def test_the_gates_exit_status() -> None:
-    """0: nothing deviates; 1: something does; 5: a baseline nobody was judged by."""
-    assert driftline("check", "--baseline", USUAL, "--replay", CAPTURES / "usual.cap").returncode == 0
-    assert driftline("check", "--baseline", USUAL, "--replay", CAPTURES / "late.cap").returncode == 0
-    assert driftline("check", "--baseline", USUAL, "--replay", CAPTURES / "attack.cap").returncode == 1
-    quiet = driftline("check", "--baseline", USUAL, "--severity", "critical", "--replay", CAPTURES / "late.cap")
+    """0: nothing deviates; 1: something does; 2: a baseline nobody was judged by."""
+    assert driftline("baseline", "check", "--baseline", USUAL, CAPTURES / "usual.cap").returncode == 0
+    assert driftline("baseline", "check", "--baseline", USUAL, CAPTURES / "late.cap").returncode == 0
+    assert driftline("baseline", "check", "--baseline", USUAL, CAPTURES / "attack.cap").returncode == 1
+    quiet = driftline("baseline", "check", "--baseline", USUAL, "--severity", "critical", CAPTURES / "late.cap")
     assert quiet.returncode == 0
-    done = driftline("check", "--baseline", USUAL, "--replay", CAPTURES / "pod.cap")
-    assert done.returncode == 5
+    done = driftline("baseline", "check", "--baseline", USUAL, CAPTURES / "pod.cap")
+    assert done.returncode == 2
     assert "no baseline was given for container:bbbb" in done.stderr
     assert "no container was judged by" in done.stderr
 
@@ -82,21 +83,25 @@ def test_a_replay_needs_no_root_and_no_network() -> None:
         Path(directory).chmod(0o755)  # pytest's own directories are closed to nobody
         shutil.copytree(CAPTURES, Path(directory) / "captures")
         command = ["unshare", "--net", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        command += ["--bounding-set=-all", sys.executable, "-m", "driftline", "check"]
-        command += ["--baseline", f"{directory}/captures/{USUAL.name}", "--replay", f"{directory}/captures/attack.cap"]
+        command += ["--bounding-set=-all", sys.executable, "-m", "driftline", "baseline", "check"]
+        command += ["--baseline", f"{directory}/captures/{USUAL.name}", f"{directory}/captures/attack.cap"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd="/")
     assert done.returncode == 1, done.stderr
     assert "exec.fileless" in done.stdout
 
 
-COMMANDS = (("events",), ("learn",), ("check", "--baseline", str(USUAL)))
+COMMANDS = (
+    (RECORD_ERROR, ("events", "--replay")),
+    (FAILED, ("baseline", "learn")),
+    (FAILED, ("baseline", "check", "--baseline", str(USUAL))),
+)
 
 
 def refused(path: Path, *words: str) -> None:
-    """Every command says what is wrong and ends with the status of a record error."""
-    for command in COMMANDS:
-        done = driftline(*command, "--replay", path)
-        assert done.returncode == RECORD_ERROR, (command, done.stderr)
+    """Every command says what is wrong and ends with the status of a record error; a gate with that of a failure."""
+    for status, command in COMMANDS:
+        done = driftline(*command, path)
+        assert done.returncode == status, (command, done.stderr)
         assert "Traceback" not in done.stderr
         assert done.stderr.isprintable() or "\n" in done.stderr
         for word in (str(path), *words):
@@ -139,7 +144,7 @@ def test_a_hostile_record_is_refused(tmp_path: Path, what: object, word: str) ->
     writer = CaptureWriter(hostile)
     writer.write(records)
     writer.close()
-    for command in COMMANDS:
-        done = driftline(*command, "--replay", hostile)
-        assert done.returncode == RECORD_ERROR, (command, done.stderr)
+    for status, command in COMMANDS:
+        done = driftline(*command, hostile)
+        assert done.returncode == status, (command, done.stderr)
         assert any(part in done.stderr for part in word.split("|"))

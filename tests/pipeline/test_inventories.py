@@ -39,9 +39,8 @@ class Known(Inventories):
 
 
 def detecting() -> tuple[Line, Known, Box]:
-    line, known, box = Line(), Known(), Box(Clock())
-    line.pipeline._inventories = known
-    return line, known, box
+    known = Known()
+    return Line(inventories=known), known, Box(Clock())
 
 
 def test_deviations_name_the_package_once_the_image_was_read(tmp_path: Path) -> None:

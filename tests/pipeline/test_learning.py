@@ -30,11 +30,11 @@ def test_what_was_learned_is_silent_and_the_rest_is_told() -> None:
     assert [shelved.key for shelved in line.learned] == [IMAGE]
     line.feed(init.open("/srv/page"), init.connect((10, 0, 0, 1)), init.run("/bin/sh")[0])
     assert line.told == []
-    line.feed(init.open("/srv/other"), init.connect((10, 0, 0, 2)), init.run("/bin/nc")[0])
+    line.feed(init.open("/srv/other"), init.connect((10, 0, 0, 2)), init.run("/bin/new")[0])
     assert line.told == [
         (Kind.FILE_READ_UNKNOWN, "/srv/other"),
         (Kind.CONNECT_UNKNOWN, "10.0.0.2:443/tcp"),
-        (Kind.EXEC_UNKNOWN, "/bin/nc"),
+        (Kind.EXEC_UNKNOWN, "/bin/new"),
     ]
     assert {one.baseline for one in line.deviations} == {line.learned[0].version}
 
@@ -136,7 +136,6 @@ def test_learning_goes_on_after_a_restart(tmp_path: Path) -> None:
     before.pipeline.finish()
 
     after = Line(store)
-    after.shelf.load()
     init = start(after, Box(clock, 200, "/default/again"))
     after.feed(init.open("/srv/after"))
     after.wait(3)
@@ -155,7 +154,6 @@ def test_a_kill_costs_only_what_was_not_written_yet(tmp_path: Path) -> None:
     line.feed(init.open("/srv/before"))
     line.wait(16)
     after = Line(store)
-    after.shelf.load()
     init = start(after, Box(clock, 200, "/default/again"))
     after.feed(init.open("/srv/before"))
     assert after.told == []

@@ -128,7 +128,7 @@ def test_a_bug_costs_one_event_and_is_told(monkeypatch: pytest.MonkeyPatch, capl
             raise KeyError("odd")
         return judge(event, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("driftline.pipeline.judge", trip)
+    monkeypatch.setattr("driftline.judging.judge", trip)
     line.feed(*(init.run(path, origin=Origin.WRITABLE)[0] for path in ("/tmp/odd", "/tmp/after")))
     line.name(box.cgroup)
     line.feed(*(init.run(path, origin=Origin.WRITABLE)[0] for path in ("/tmp/odd", "/tmp/last")))

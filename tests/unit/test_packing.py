@@ -32,3 +32,22 @@ def test_too_long_and_trailing_bytes_are_refused() -> None:
         unpack(pack("abc"), 2)
     with pytest.raises(ValueError, match="extra"):
         unpack(pack(1) + b"\x01", 10)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x93\x90\x90\x90",
+        b"\x93\x80\x80\x80",
+        b"\xdd\x00\x00\x00\x04" + b"\xc0" * 4,
+        pack({str(number): None for number in range(1_001)}),
+        b"\xdf\xff\xff\xff\xff",
+    ],
+)
+def test_many_small_things_in_few_bytes_are_refused_where_they_are_counted(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"lists and maps|exceeds|not msgpack"):
+        unpack(data, 10_000_000, 3)
+
+
+def test_as_many_as_allowed_pass() -> None:
+    assert unpack(pack([[], {}]), 100, 3) == [[], {}]

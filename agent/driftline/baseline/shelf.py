@@ -1,88 +1,82 @@
-"""The baselines of this node, one per image: loaded at the start, learned, finished, saved.
+"""The baselines of this node that are in use: begun, learned, finished, healed.
 
-In: subjects and behaviours. Out: for each image a ``Shelved``: what to judge against, and whether it is still learned.
-Why: only a learning baseline keeps its statistics in memory; an active one's stay on disk. Next: pipeline.
+In: subjects, starts and ends of containers, losses, time. Out: for each image a ``Shelved``, and one more for what a
+workload adds to it. Why lazily from the disk: a node keeps the baselines of every image it ever ran, and uses few.
+Next: ``judging`` asks, ``pipeline`` lets time pass, ``saving`` writes.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.learning import ATTACHED_LATE, Learning
-from driftline.baseline.matching import Matcher
-from driftline.baseline.schema import Baseline, State
+from driftline.baseline.carry import settle, unconfirmed
+from driftline.baseline.inventoried import Inventoried, Unread
+from driftline.baseline.learning import ATTACHED_LATE, WITHOUT_STATE
+from driftline.baseline.saving import NS, Saving, is_dirty
+from driftline.baseline.schema import Baseline, Entry, State
+from driftline.baseline.shelved import Shelved
 from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
-from driftline.nouns import CONTAINER_KEY, Loss, Subject
+from driftline.nouns import Behaviour, ConnectBehaviour, Loss, Subject
 
-NS = 1_000_000_000
 MAX_IDLE = 128
 """Baselines of images of which no container runs here, kept in memory: about 100 KiB each. Beyond it the one longest
 unused is forgotten, and read from the disk when its image runs again."""
 MAX_EARLY_LOSSES = 4_096
 """Containers whose losses are remembered until their image is known; further ones count for every learning image."""
-SAVE_NS = 15 * NS
-"""Least time between two writes of one learning baseline: what a kill -9 costs at most."""
-
-
-class Shelved:
-    """One image's baseline in use. ``learning`` is None once it is active; ``reasons`` say why it may be incomplete."""
-
-    __slots__ = ("containers", "image", "key", "learning", "matcher", "reasons", "saved_ns", "unsaved", "used")
-
-    def __init__(self, baseline: Baseline) -> None:
-        self.key = baseline.key
-        self.image = baseline.image
-        self.containers: set[int] = set()  # cgroups of its living containers
-        self.learning: Learning | None = None
-        self.unsaved: Learning | None = None  # finished, but the disk refused it
-        self.saved_ns = 0  # CLOCK_MONOTONIC
-        self.used = False  # a container of it was seen
-        self.reasons: tuple[str, ...] = baseline.reasons
-        if baseline.state is State.LEARNING:
-            self.learning = Learning(baseline)
-            self.matcher = self.learning.matcher
-        else:
-            self.matcher = Matcher(baseline.entries, version_of(baseline))
-
-    @property
-    def version(self) -> str:
-        """Content digest judged against, "" while learning."""
-        return self.matcher.version
+INVENTORY_NS = 120 * NS
+"""Longest a finished window waits for the image's inventory while it is made: most take seconds, Syft a minute."""
 
 
 class Shelf:
-    """All baselines of the node. Belongs to the pipeline's thread."""
+    """Baselines in use. Belongs to the pipeline's thread.
+
+    ``keep_ended``: for a replay, which ends by itself: baselines of containers alone stay, and workloads add nothing to
+    an image's. ``stateless``: nothing outlives this agent, which says so in what it learns of containers it finds.
+    ``saving``: another way to keep baselines than the plain one in ``store``.
+    """
 
     def __init__(
-        self, store: BaselineStore | None, learn_seconds: float, quiet_seconds: float, keep_ended: bool = False
+        self,
+        store: BaselineStore | None,
+        learn_seconds: float,
+        quiet_seconds: float,
+        keep_ended: bool = False,
+        stateless: bool = False,
+        saving: Saving | None = None,
     ) -> None:
-        self._store = store
-        self._keep_ended = keep_ended  # also baselines of containers alone; for a replay, which ends by itself
+        self._saving = saving or Saving(store)
+        self._keep_ended, self._stateless = keep_ended, stateless
         self._learn_ns, self._quiet_ns = int(learn_seconds * NS), int(quiet_seconds * NS)
-        self._shelved: dict[str, Shelved] = {}  # in the order they were last used
-        self._early_losses: dict[int, int] = {}
-        self.errors: list[StateError] = []
+        self._shelved: dict[str, Shelved] = {}  # by name, in the order they were last used
+        self._early_losses: dict[int, int] = {}  # of containers that live
+        self._wall_ns = time.time_ns()
+        self._now_ns = self._lost_ns = 0  # kernel time: now, and when something was last lost of nobody knows whom
+        self.inventories: Inventoried = Unread()
 
-    def load(self) -> None:
-        """Read what is kept. What cannot be read is in ``errors``; its image is learned anew."""
-        for found in self._store.load() if self._store else ():
-            if isinstance(found, StateError):
-                self.errors.append(found)
-            else:
-                self._shelved[found.key] = Shelved(found)
-                self._forget_idle()
+    @property
+    def errors(self) -> list[StateError]:
+        """What the disk refused since somebody cleared it."""
+        return self._saving.errors
+
+    def __iter__(self) -> Iterator[Shelved]:
+        return iter(self._shelved.values())
+
+    # --- for replays -------------------------------------------------------------------------------------------------
 
     def put(self, baseline: Baseline) -> None:
         """Judge by ``baseline`` from now on."""
-        self._shelved[baseline.key] = Shelved(baseline)
+        self._shelved[baseline.name] = shelved = Shelved(baseline)
+        shelved.excuse(self._wall_ns)
 
     def finish_all(self) -> list[Baseline]:
-        """End every learning now; return what was learned."""
+        """End every learning now, and with it every start-up; return what was learned."""
         found = []
         for shelved in self._shelved.values():
             if shelved.learning:
+                for cgroup in shelved.containers:
+                    shelved.learning.ended(cgroup)
                 shelved.learning.finish()
                 found.append(shelved.learning.baseline)
         return found
@@ -92,90 +86,137 @@ class Shelf:
         return [shelved.image or shelved.key for shelved in self if shelved.used and shelved.learning]
 
     def unused(self) -> list[str]:
-        """Keys of baselines no container was judged by."""
-        return [shelved.key for shelved in self if not shelved.used]
+        """Names of baselines no container was judged by."""
+        return [shelved.name for shelved in self if not shelved.used]
 
-    def __iter__(self) -> Iterator[Shelved]:
-        return iter(self._shelved.values())
+    # --- containers --------------------------------------------------------------------------------------------------
 
     def of(self, subject: Subject) -> Shelved:
-        """The baseline of a container's image; a new one starts to be learned."""
-        shelved = self._shelved.get(subject.baseline_key)
-        if shelved is None:
-            shelved = self._shelved[subject.baseline_key] = self._read_or_begin(subject)
+        """The baseline of a container's image; if there is none, one begins to be learned."""
+        key = subject.baseline_key
+        shelved = self._shelved.get(key) or self._begin(key, key, "", subject)
         if subject.cgroup not in shelved.containers:
             self._join(shelved, subject)
         return shelved
 
-    def _read_or_begin(self, subject: Subject) -> Shelved:
-        kept = self._store.load_one(subject.baseline_key) if self._store else None
-        if isinstance(kept, StateError):
-            self.errors.append(kept)
-        return Shelved(kept if isinstance(kept, Baseline) else Baseline(subject.baseline_key, subject.image))
+    def overlay_of(self, subject: Subject) -> Shelved | None:
+        """What a container's workload adds to it, None if it belongs to none."""
+        workload = subject.overlay
+        if not workload:
+            return None
+        name = f"{subject.baseline_key}+{workload}"
+        shelved = self._shelved.get(name)
+        if shelved is None:
+            if self._keep_ended:
+                return None
+            shelved = self._begin(name, subject.baseline_key, workload, subject)
+        if subject.cgroup not in shelved.containers:
+            self._join(shelved, subject)
+        return shelved
+
+    def all_of(self, subject: Subject) -> list[Shelved]:
+        """Both."""
+        overlay = self.overlay_of(subject)
+        return [self.of(subject)] if overlay is None else [self.of(subject), overlay]
+
+    def find(self, name: str) -> Shelved | None:
+        """The baseline filed under ``name``, if it is in use."""
+        return self._shelved.get(name)
+
+    def forget(self, name: str) -> None:
+        """Let go of a baseline nobody uses."""
+        self._shelved.pop(name, None)
+
+    def _begin(self, name: str, key: str, workload: str, subject: Subject) -> Shelved:
+        shelved = self._shelved[name] = self._saving.begin(key, workload, subject.image)
+        shelved.excuse(self._wall_ns)
+        return shelved
 
     def _join(self, shelved: Shelved, subject: Subject) -> None:
-        """A container of its image shows itself for the first time."""
+        """A container of it shows itself for the first time."""
         shelved.containers.add(subject.cgroup)
         shelved.used = True
-        self._shelved[shelved.key] = self._shelved.pop(shelved.key)  # last in the order of use
-        lost = self._early_losses.pop(subject.cgroup, 0)
-        if shelved.learning:
-            shelved.learning.note_losses(lost)
+        self._shelved[shelved.name] = self._shelved.pop(shelved.name)  # last in the order of use
+        self._saving.mark_used(shelved)
+        learning = shelved.learning
+        if learning and not learning.heals:
+            learning.note_losses(self._early_losses.get(subject.cgroup, 0), subject.cgroup)
             if subject.attached_late:
-                shelved.learning.mark_partial(ATTACHED_LATE)
-            shelved.reasons = shelved.learning.baseline.reasons
+                learning.mark_partial(ATTACHED_LATE)
+                if self._stateless:
+                    learning.mark_partial(WITHOUT_STATE)
+            shelved.reasons = learning.baseline.reasons
         self._forget_idle()
 
-    def _forget_idle(self) -> None:
-        """Only what the disk has can be forgotten."""
-        if self._store is None or len(self._shelved) <= MAX_IDLE:
+    def started(self, subject: Subject, kernel_ns: int) -> None:
+        """The runtime executed a container's init at ``kernel_ns``: its start is seen, unless something of it was lost.
+        A baseline that lacks just that is healed now."""
+        if subject.attached_late or subject.cgroup in self._early_losses or kernel_ns <= self._lost_ns:
             return
-        idle = [one for one in self if not (one.containers or one.learning or one.unsaved or _is_lone(one))]
-        for shelved in idle[: max(0, len(idle) - MAX_IDLE)]:
-            del self._shelved[shelved.key]
+        for shelved in self.all_of(subject):
+            if shelved.may_heal:
+                self._heal(shelved)
+            if shelved.learning:
+                shelved.learning.startups.begin(subject.cgroup)
 
-    def move(self, before: Subject, after: Subject) -> int:
-        """A container got its image's name late. What it taught meanwhile goes over if that image is learned too.
+    def _heal(self, shelved: Shelved) -> None:
+        baseline = self._saving.load(shelved.name)
+        if baseline is not None and baseline.state is State.CANDIDATE and baseline.revision == shelved.revision:
+            shelved.heal(baseline)
 
-        Return how many behaviours were let pass that the image's baseline does not hold.
+    def ended(self, cgroup: int) -> None:
+        """A container ended; what it did last may still be on its way here.
+
+        Its time goes on until it is ``gone``, a minute later: a job that runs for seconds is learned after some runs.
         """
-        old, new = self._shelved.get(before.baseline_key), self.of(after)
-        entries = old.learning.baseline.entries if old and old.learning else {}
-        unjudged = 0
-        if new.learning:
-            new.learning.take_over(entries)
-        else:
-            unjudged = sum(behaviour not in new.matcher for behaviour in entries)
-        if old:
-            old.containers.discard(before.cgroup)
-            self._drop_if_orphaned(old)
-        return unjudged
+        for shelved in self:
+            if cgroup in shelved.containers and shelved.learning:
+                shelved.learning.ended(cgroup)
 
     def gone(self, cgroup: int) -> None:
-        """A container ended. A baseline filed under the container alone, for want of a digest, ends with it."""
+        """A container is forgotten. A baseline filed under the container alone, for want of a digest, ends with it."""
         self._early_losses.pop(cgroup, None)
         for shelved in list(self):
             if cgroup in shelved.containers:
-                shelved.containers.discard(cgroup)
-                self._drop_if_orphaned(shelved)
+                self._leave(shelved, cgroup)
 
-    def drop_orphans(self) -> None:
-        """Forget the baselines of containers alone that ended while no agent ran."""
-        for shelved in list(self._shelved.values()):
-            self._drop_if_orphaned(shelved)
+    def _leave(self, shelved: Shelved, cgroup: int) -> None:
+        shelved.containers.discard(cgroup)
+        if shelved.is_lone and not shelved.containers and not self._keep_ended:
+            del self._shelved[shelved.name]
+            self._saving.remove(shelved.name)
 
-    def _drop_if_orphaned(self, shelved: Shelved) -> None:
-        if self._keep_ended or shelved.containers or not _is_lone(shelved):
+    def _forget_idle(self) -> None:
+        """Only what the disk has can be forgotten."""
+        if not self._saving.keeps or len(self._shelved) <= MAX_IDLE:
             return
-        del self._shelved[shelved.key]
-        if self._store is not None:
-            try:
-                self._store.remove(shelved.key)
-            except StateError as error:
-                self.errors.append(error)
+        idle = [one for one in self if not (one.containers or one.learning or one.unsaved or one.is_lone)]
+        for shelved in idle[: max(0, len(idle) - MAX_IDLE)]:
+            del self._shelved[shelved.name]
+
+    def move(self, before: Subject, after: Subject) -> int:
+        """A container got its image's name late. What it taught meanwhile goes over to what is still learned.
+
+        Return how many behaviours were let pass that nothing it is judged by holds.
+        """
+        old, news = self._shelved.get(before.baseline_key), self.all_of(after)
+        entries = old.learning.baseline.entries if old and old.learning else {}
+        parts: tuple[dict[Behaviour, Entry], dict[Behaviour, Entry]] = ({}, {})  # of the image, of the workload
+        for behaviour, entry in entries.items():
+            parts[isinstance(behaviour, ConnectBehaviour)][behaviour] = entry
+        data = old.learning.data if old and old.learning else set()
+        unjudged = _hand_over(parts[0], news[0], after, data) + _hand_over(parts[1], news[-1], after, data)
+        if old:
+            if old.learning and (old.learning.started or old.learning.startups.under_way):
+                self.started(after, self._now_ns)
+            self._leave(old, before.cgroup)
+        return unjudged
+
+    # --- losses ------------------------------------------------------------------------------------------------------
 
     def note_losses(self, count: int, cgroup: int = 0) -> None:
         """Records were lost: of one container, or (0) of nobody knows whom, then every learning image's."""
+        self._lost_ns = self._lost_ns if cgroup else self._now_ns
         of = [one for one in self if not cgroup or cgroup in one.containers]
         if cgroup and not of:
             if len(self._early_losses) < MAX_EARLY_LOSSES:
@@ -184,59 +225,106 @@ class Shelf:
             of = list(self)
         for shelved in of:
             if shelved.learning:
-                shelved.learning.note_losses(count)
+                shelved.learning.note_losses(count, cgroup)
 
     def losses(self) -> list[Loss]:
         """Return and reset what the bounds of learning held back."""
         return [loss for shelved in self if shelved.learning for loss in shelved.learning.take_losses()]
 
-    def advance(self, kernel_ns: int) -> list[Shelved]:
-        """Let time pass; return the baselines whose window just ended, now active."""
-        finished = []
-        for shelved in self._shelved.values():
-            learning = shelved.learning
-            if learning is None:
-                continue
-            learning.advance(kernel_ns, bool(shelved.containers))
-            if learning.is_over(self._learn_ns, self._quiet_ns):
-                shelved.matcher = learning.finish()
-                shelved.reasons = learning.baseline.reasons
-                shelved.learning, shelved.unsaved = None, learning
-                self._save(shelved, kernel_ns)
-                finished.append(shelved)
-        return finished
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def advance(self, kernel_ns: int, wall_ns: int = 0) -> list[Shelved]:
+        """Let time pass; return the baselines that judge otherwise now: their ``news`` say why."""
+        self._now_ns, self._wall_ns = kernel_ns, wall_ns or self._wall_ns
+        changed = [one for one in self._shelved.values() if self._advance(one, kernel_ns)]
+        return changed + self._reload(kernel_ns)
+
+    def _advance(self, shelved: Shelved, now_ns: int) -> bool:
+        changed = shelved.excuse(self._wall_ns)
+        learning = shelved.learning
+        if learning is None:
+            return changed
+        learning.advance(now_ns, bool(shelved.containers), self._quiet_ns)
+        if learning.baseline.predecessor and not learning.baseline.packages:
+            changed |= self._settle(shelved)
+        if not self._is_over(shelved, now_ns):
+            return changed
+        self._finish(shelved, now_ns)
+        return True
+
+    def _settle(self, shelved: Shelved) -> bool:
+        """Whether the packages of an image that started from its predecessor's baseline are known now."""
+        inventory, learning = self.inventories.of_image(shelved.key), shelved.learning
+        if inventory is None or learning is None or not inventory.packages:
+            return False
+        count = settle(learning.baseline, inventory)
+        learning.refresh()
+        shelved.matcher = learning.matcher
+        left = unconfirmed(learning.baseline)
+        shelved.news = f"{count} behaviours of unchanged packages carried over, {left} to be seen again"
+        return True
+
+    def _is_over(self, shelved: Shelved, now_ns: int) -> bool:
+        learning = shelved.learning
+        if learning is None or (learning.heals and learning.lost):
+            return learning is not None
+        if not learning.is_over(self._learn_ns, self._quiet_ns):
+            shelved.waits_ns = 0
+            return False
+        if not self.inventories.is_coming(shelved.key):
+            return True
+        shelved.waits_ns = shelved.waits_ns or now_ns
+        return now_ns - shelved.waits_ns >= INVENTORY_NS
+
+    def _finish(self, shelved: Shelved, now_ns: int) -> None:
+        learning = shelved.learning
+        if learning is None:
+            return
+        before = (learning.matcher.version, shelved.reasons)
+        shelved.matcher = learning.finish(self.inventories.of_image(shelved.key))
+        shelved.learning, shelved.state = None, learning.baseline.state
+        shelved.reflect(learning.baseline)
+        shelved.excuse(self._wall_ns)
+        if learning.heals and before == (shelved.version, shelved.reasons):
+            shelved.news = f"still partial: {', '.join(shelved.reasons)}"
+            return
+        partial = f", partial: {', '.join(shelved.reasons)}" if shelved.reasons else ""
+        shelved.news = f"{len(learning.baseline.entries)} behaviours learned{partial}"
+        shelved.unsaved = learning
+        self._saving.save(shelved, now_ns)
+
+    def _reload(self, now_ns: int) -> list[Shelved]:
+        """What somebody changed on disk."""
+        found = [one for name in self._saving.changed(now_ns) if (one := self._shelved.get(name))]
+        for shelved in found:
+            self.reload(shelved)
+        return found
+
+    def reload(self, shelved: Shelved) -> None:
+        """Judge by what the disk has now."""
+        self._saving.reload(shelved, self._now_ns)
+        shelved.excuse(self._wall_ns)
+
+    # --- the disk ----------------------------------------------------------------------------------------------------
 
     def save_next(self, now_ns: int) -> None:
         """Write the one baseline that changed and has waited longest, if any is due: syncing takes time, and nothing is
         read from the rings meanwhile."""
-        due = [one for one in self if _dirty(one) and now_ns - one.saved_ns >= SAVE_NS]
+        due = [one for one in self if self._saving.is_due(one, now_ns)]
         if due:
-            self._save(min(due, key=lambda one: one.saved_ns), now_ns)
+            self._saving.save(min(due, key=lambda one: one.saved_ns), now_ns)
 
     def save(self) -> None:
         """Write all that changed. What the disk refuses is in ``errors`` and tried again next time."""
         for shelved in self:
-            if _dirty(shelved):
-                self._save(shelved, shelved.saved_ns)
-
-    def _save(self, shelved: Shelved, now_ns: int) -> None:
-        learning = shelved.learning or shelved.unsaved
-        shelved.saved_ns = now_ns
-        if self._store is None or learning is None:
-            shelved.unsaved = None
-            return
-        try:
-            self._store.save(learning.baseline)
-            learning.dirty = False
-            shelved.unsaved = None
-        except StateError as error:
-            self.errors.append(error)
+            if is_dirty(shelved):
+                self._saving.save(shelved, shelved.saved_ns)
 
 
-def _dirty(shelved: Shelved) -> bool:
-    return shelved.unsaved is not None or (shelved.learning is not None and shelved.learning.dirty)
-
-
-def _is_lone(shelved: Shelved) -> bool:
-    """Whether it is filed under one container, for want of an image's name: it ends with that, see ``drop_orphans``."""
-    return shelved.key.startswith(CONTAINER_KEY)
+def _hand_over(entries: dict[Behaviour, Entry], to: Shelved, subject: Subject, data: set[Behaviour]) -> int:
+    """Teach what a nameless container showed, or count what is not expected of its image."""
+    if to.learning is None:
+        return sum(behaviour not in to.matcher for behaviour in entries)
+    to.learning.take_over(entries, subject, data)
+    to.matcher = to.learning.matcher
+    return 0

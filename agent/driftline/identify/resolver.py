@@ -81,6 +81,11 @@ class Resolver:
             raise DriftlineError(f"the thread that names containers ended: {failure!r}") from failure
         return finished
 
+    @property
+    def waiting(self) -> int:
+        """Containers being asked about."""
+        return self._pending + len(self._requests)
+
     def losses(self) -> list[Loss]:
         """Return and reset how many containers were not asked about for lack of room."""
         with self._changed:

@@ -61,6 +61,11 @@ class Subjects:
         """Return whose events those of ``cgroup`` are; None if not identified (yet)."""
         return self._subjects.get(self._owners.get(cgroup, cgroup))
 
+    @property
+    def count(self) -> int:
+        """Containers known that have not ended."""
+        return sum(cgroup not in self._dead for cgroup in self._subjects)
+
     def bury(self) -> list[int]:
         """Forget the long dead; return the containers among them, for other stages to forget. Call it now and then."""
         containers = []

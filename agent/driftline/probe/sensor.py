@@ -145,7 +145,7 @@ class Sensor:
 
     def troubles(self) -> list[str]:
         """What is not seen at present, a sentence each: shortcomings, and what somebody detached since."""
-        return [*self.shortcomings(), *(f"{name} was detached by somebody" for name in detached(self._links))]
+        return [*self.shortcomings(), *(f"program {name} was detached by somebody" for name in detached(self._links))]
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ file. ``#line`` keeps errors pointing at the right file. Next: ``compiler``.
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 INCLUDES = (
@@ -32,8 +31,9 @@ PROVIDERS = {
 
 def bpf_directory() -> Path:
     """Where the C sources lie: beside the package when installed, in the checkout otherwise."""
-    installed = Path(str(resources.files("driftline"))) / "bpf"
-    return installed if installed.is_dir() else Path(__file__).resolve().parents[3] / "bpf"
+    here = Path(__file__).resolve()
+    installed = here.parents[1] / "bpf"
+    return installed if installed.is_dir() else here.parents[3] / "bpf"
 
 
 def join(provider: str) -> str:

@@ -16,12 +16,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from driftline.nouns import Deviation, Loss
 from driftline.report.queue import SeverityQueue
+from driftline.report.sink import SinkFigures
 from driftline.report.spool import Item, Spool
 from driftline.report.window import Window
 from driftline.wire import service
@@ -69,11 +71,13 @@ class Backlog:
         self._finishing = False
         self._changed = threading.Condition()
         self._building = threading.Lock()  # one thread at a time takes deviations out: order is kept
+        self._in_hand = False
         self._spool: Spool | None = None
         self._opening = spooled
         self._retry_at = 0.0  # time.monotonic() before which the disk is not asked
         self._flowing = False  # the present connection takes batches: gRPC asks for one once the hello is on its way
         self._live_was_last = False
+        self._parted = False  # the present connection said goodbye
         self._moved = 0.0  # time.monotonic() at which a connection took or brought something
         self.work = threading.Event()
         """Set when the keeper has something to do."""
@@ -111,6 +115,14 @@ class Backlog:
             if left := len(self._queue) + len(self._held) + self._window.in_memory:
                 self._losses["not_delivered"] = left
 
+    def figures(self, connected: bool) -> SinkFigures:
+        """Return how delivery goes; ``connected`` is the uplink's to say."""
+        with self._changed:
+            queue = self._figures()
+        return SinkFigures(
+            queue.waiting, queue.unacknowledged, queue.capacity, connected, self.counters(), self._window.acknowledged
+        )
+
     def _figures(self) -> pb.QueueFigures:
         spooled = self._spool.unsent if self._spool else 0
         return pb.QueueFigures(
@@ -129,14 +141,12 @@ class Backlog:
 
     def keep(self, everything: bool = False) -> None:
         """Write what waits in memory to the spool, unless a connection is busy taking it."""
-        with self._building:
+        with self._taking_out():
             while self.waiting:
                 if self._send_early():
                     continue
                 if (self._busy() and not everything) or not self._store():
                     break
-        with self._changed:
-            self._changed.notify_all()
 
     def _busy(self) -> bool:
         """Whether a connection is about to take what waits: then it need not become part of the backlog."""
@@ -205,6 +215,7 @@ class Backlog:
     def _messages(self, connection: int) -> Iterator[pb.ReportRequest]:
         yield pb.ReportRequest(hello=self._hello)
         sent = 0
+        self._parted = False
         while (message := self._next(connection, sent)) is not None:
             sent = max(sent, message.batch.sequence)
             yield message
@@ -220,7 +231,7 @@ class Backlog:
                     return message
                 if self._finishing and not self._left():
                     return None
-            with self._building:
+            with self._taking_out():
                 self._build()
 
     def _something(self, connection: int, sent: int) -> bool:
@@ -229,10 +240,13 @@ class Backlog:
             or self._heartbeat is not None
             or self._window.after(sent) is not None
             or self._buildable()
-            or (self._finishing and not self._left())
+            or (self._finishing and (not self._parted or not self._left()))
         )
 
     def _ready(self, sent: int) -> pb.ReportRequest | None:
+        if self._finishing and not self._parted:  # at once: what is left may take longer than we have
+            self._parted = True
+            return pb.ReportRequest(goodbye=pb.Goodbye())
         if (heartbeat := self._heartbeat) is not None:
             self._heartbeat = None
             return pb.ReportRequest(heartbeat=heartbeat)
@@ -243,7 +257,7 @@ class Backlog:
 
     def _left(self) -> bool:
         """Whether anything was not sent yet."""
-        return self.waiting or self._opening or (self._spool is not None and self._spool.more)
+        return self.waiting or self._in_hand or self._opening or (self._spool is not None and self._spool.more)
 
     def _buildable(self) -> bool:
         """Whether there is something to send and room in the window for it."""
@@ -255,7 +269,20 @@ class Backlog:
     def _backlog_next(self) -> bool:
         return self._spool is not None and self._spool.more and len(self._window) < BACKLOG_BATCHES
 
-    # --- making batches, under ``_building`` ------------------------------------------------------------------------
+    @contextmanager
+    def _taking_out(self) -> Iterator[None]:
+        """One thread at a time; meanwhile something may be neither where it was nor where it goes: we are not done."""
+        with self._building:
+            with self._changed:
+                self._in_hand = True
+            try:
+                yield
+            finally:
+                with self._changed:
+                    self._in_hand = False
+                    self._changed.notify_all()
+
+    # --- making batches, under ``_taking_out`` -----------------------------------------------------------------------
 
     def _build(self) -> None:
         """Make one batch, or bring what must keep its order to disk. Escaping takes time: not under ``_changed``."""

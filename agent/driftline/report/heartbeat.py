@@ -6,8 +6,10 @@ In: losses and counters since the agent started. Out: a heartbeat of bounded siz
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from driftline.nouns import Loss
+from driftline.text import escape
 from driftline.wire.convert import loss_to_wire
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
@@ -15,7 +17,15 @@ HEARTBEAT_LOSSES = 1000
 """Losses told one by one in a heartbeat: some causes for each of hundreds of containers, in about 40 KiB."""
 
 
-def make_heartbeat(losses: list[Loss], counters: dict[str, int], providers: dict[str, str]) -> pb.Heartbeat:
+TROUBLES = 16
+"""Troubles told: there are fewer hooks."""
+
+TROUBLE_CHARACTERS = 300
+
+
+def make_heartbeat(
+    losses: list[Loss], counters: dict[str, int], providers: dict[str, str], troubles: Sequence[str] = ()
+) -> pb.Heartbeat:
     """Return the message for one heartbeat; a loss named twice (same hook, cause, cgroup) is told once.
 
     Beyond HEARTBEAT_LOSSES the smallest are added up by hook and cause, no longer attributed to a cgroup.
@@ -26,4 +36,6 @@ def make_heartbeat(losses: list[Loss], counters: dict[str, int], providers: dict
     for loss in largest[HEARTBEAT_LOSSES:]:
         sums[loss.hook, loss.cause] += loss.count
     told = [*largest[:HEARTBEAT_LOSSES], *(Loss(hook, cause, count) for (hook, cause), count in sums.items())]
-    return pb.Heartbeat(losses=map(loss_to_wire, told), counters=counters, hook_providers=providers)
+    sentences = [escape(trouble[:TROUBLE_CHARACTERS]) for trouble in troubles[:TROUBLES]]
+    losses_told = map(loss_to_wire, told)
+    return pb.Heartbeat(losses=losses_told, counters=counters, hook_providers=providers, troubles=sentences)

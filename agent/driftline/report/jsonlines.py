@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from typing import TextIO
 
 from driftline.nouns import Deviation, Loss
 from driftline.report.queue import SeverityQueue
+from driftline.report.sink import SinkFigures
+from driftline.wire.exposition import Histogram
 from driftline.wire.jsontext import deviation_to_json
 
 _log = logging.getLogger(__name__)
@@ -44,8 +47,13 @@ class JsonLinesSink:
                 self._losses["queue_full"] += 1
             self._changed.notify()
 
-    def heartbeat(self, losses: list[Loss], counters: dict[str, int]) -> None:
+    def heartbeat(self, losses: list[Loss], counters: dict[str, int], troubles: Sequence[str] = ()) -> None:
         """Nothing is written: the lines are deviations, and losses reach them as ``coverage.gap``."""
+
+    def figures(self) -> SinkFigures:
+        """See ``sink.Sink``: nobody acknowledges lines."""
+        with self._changed:
+            return SinkFigures(len(self._queue), self._writing, self._queue.capacity, False, {}, Histogram())
 
     def losses(self) -> list[Loss]:
         """See ``sink.Sink``."""

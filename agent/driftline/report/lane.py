@@ -7,6 +7,7 @@ segments are rewritten under its feet, sequences stay. Not thread-safe: ``spool`
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from driftline.report.frame import Entry
@@ -92,5 +93,9 @@ class Lane:
         except OSError:
             self._unreadable(segment)
             return []
-        pairs = zip(found.entries, found.ends, strict=True)
-        return [(entry, offset + end) for entry, end in pairs if self._position <= entry.sequence < stop]
+        ends = zip(found.entries, found.ends, strict=True)
+        wanted = [(entry, offset + end) for entry, end in ends if self._position <= entry.sequence < stop]
+        if all(one.sequence < following.sequence for (one, _), (following, _) in pairwise(wanted)):
+            return wanted
+        once = {entry.sequence: entry for entry, _ in wanted}  # a broken disk has copied bytes from place to place
+        return [(once[sequence], 0) for sequence in sorted(once)]  # offset 0: the next may be anywhere

@@ -6,9 +6,22 @@ pipeline must not know whether anybody is listening. Next: ``stream`` (collector
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from driftline.nouns import Deviation, Loss
+from driftline.wire.exposition import Histogram
+
+
+class SinkFigures(NamedTuple):
+    """How delivery goes. ``counters``: of the spool, as in heartbeats. ``acknowledged``: from sending a batch on."""
+
+    waiting: int
+    unacknowledged: int
+    capacity: int
+    connected: bool
+    counters: Mapping[str, int]
+    acknowledged: Histogram
 
 
 class Sink(Protocol):
@@ -23,8 +36,12 @@ class Sink(Protocol):
         When the queue is full, the oldest of the lowest severity goes and is counted in ``losses``.
         """
 
-    def heartbeat(self, losses: list[Loss], counters: dict[str, int]) -> None:
-        """Tell how the agent is: losses and counters since it started. The sink adds its own losses."""
+    def heartbeat(self, losses: list[Loss], counters: dict[str, int], troubles: Sequence[str] = ()) -> None:
+        """Tell how the agent is: losses and counters since it started, and what it cannot do at present. The sink adds
+        its own losses."""
+
+    def figures(self) -> SinkFigures:
+        """Return how delivery goes."""
 
     def losses(self) -> list[Loss]:
         """Return what this sink lost since it was made, by cause; hook is "report"."""

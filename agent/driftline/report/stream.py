@@ -6,6 +6,7 @@ its ``spool`` keep, ``wire.uplink`` delivers. Next: the collector's ``ingest``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from driftline import __version__
@@ -13,6 +14,7 @@ from driftline.nouns import Deviation, Loss
 from driftline.report.backlog import Backlog
 from driftline.report.heartbeat import make_heartbeat
 from driftline.report.keeper import Keeper
+from driftline.report.sink import SinkFigures
 from driftline.report.spool import SpoolOptions
 from driftline.text import escape
 from driftline.wire.credentials import PLAINTEXT, Credentials, Link
@@ -40,7 +42,7 @@ KEEP_SECONDS = 1.0
 
 
 class StreamSink:
-    """Streams to the collector at ``target`` (HOST:PORT); implements ``sink.Sink``.
+    """Streams to the collector at ``target`` (HOST:PORT, or several with commas between); implements ``sink.Sink``.
 
     With ``spool``, deviations wait on disk, also for the next agent; without, in memory: at most ``capacity``.
     Raises SettingsError if the address needs other credentials, or their files are wrong.
@@ -71,11 +73,16 @@ class StreamSink:
         """See ``sink.Sink``."""
         self._backlog.put(deviation)
 
-    def heartbeat(self, losses: list[Loss], counters: dict[str, int]) -> None:
+    def heartbeat(self, losses: list[Loss], counters: dict[str, int], troubles: Sequence[str] = ()) -> None:
         """See ``sink.Sink``."""
         own = self._backlog.losses()
         providers = {escape(hook): escape(provider) for hook, provider in self._identity.hook_providers.items()}
-        self._backlog.put_heartbeat(make_heartbeat([*losses, *own], counters | self._backlog.counters(), providers))
+        counters = counters | self._backlog.counters()
+        self._backlog.put_heartbeat(make_heartbeat([*losses, *own], counters, providers, troubles))
+
+    def figures(self) -> SinkFigures:
+        """See ``sink.Sink``."""
+        return self._backlog.figures(self.connected)
 
     def losses(self) -> list[Loss]:
         """See ``sink.Sink``."""

@@ -7,9 +7,11 @@ a lock.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import NamedTuple
 
+from driftline.wire.exposition import Histogram
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
 
@@ -17,6 +19,7 @@ class _Sent(NamedTuple):
     batch: pb.Batch
     spooled: tuple[int, int] | None
     in_memory: int
+    at: float  # time.monotonic()
 
 
 class Window:
@@ -25,6 +28,8 @@ class Window:
     def __init__(self) -> None:
         self._batches: deque[_Sent] = deque()
         self._sequence = 0
+        self.acknowledged = Histogram()
+        """From sending, or the first attempt to, until the acknowledgement."""
         self.deviations = 0
         """How many the batches hold."""
 
@@ -39,7 +44,7 @@ class Window:
         """
         self._sequence += 1
         batch.sequence = self._sequence
-        self._batches.append(_Sent(batch, spooled, in_memory))
+        self._batches.append(_Sent(batch, spooled, in_memory, time.monotonic()))
         self.deviations += len(batch.deviations)
 
     def after(self, sequence: int) -> pb.Batch | None:
@@ -52,6 +57,7 @@ class Window:
         while self._batches and self._batches[0].batch.sequence <= sequence:
             sent = self._batches.popleft()
             self.deviations -= len(sent.batch.deviations)
+            self.acknowledged.observe(time.monotonic() - sent.at)
             if sent.spooled is not None:
                 done.append(sent.spooled)
         return done

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from driftline.baseline import learning
 from driftline.baseline.canonical import canonical_content, from_msgpack, to_msgpack, version_of
 from driftline.baseline.learning import FULL, MIN_ENTRIES, Learning
-from driftline.baseline.schema import MAX_CONTAINERS, MORE_CONTAINERS, Baseline, State
-from driftline.nouns import Behaviour, ExecBehaviour, LoadBehaviour, Loss
+from driftline.baseline.schema import MAX_CONTAINERS, MORE_CONTAINERS, Baseline, Entry, Standing, State
+from driftline.nouns import Behaviour, ExecBehaviour, LoadBehaviour, Loss, OpenBehaviour
 from unit.baseline.making import SUBJECT, behaviours, process
 
 SECOND = 1_000_000_000
@@ -23,7 +23,7 @@ sightings = st.lists(st.tuples(behaviours, st.integers(1, 4), st.booleans()), ma
 
 
 def fresh() -> Learning:
-    return Learning(Baseline(SUBJECT.baseline_key, SUBJECT.image))
+    return Learning(Baseline(SUBJECT.baseline_key, image=SUBJECT.image))
 
 
 def taught(seen: list[tuple[Behaviour, int, bool]]) -> Learning:
@@ -115,10 +115,10 @@ def test_learning_goes_on_after_a_restart_where_it_was() -> None:
     assert after.baseline.reasons == ("losses 3",)
 
 
-def test_finish_gives_an_active_baseline_and_its_version() -> None:
+def test_finish_gives_a_candidate_and_its_version() -> None:
     result = taught([(A, 1, False)])
     matcher = result.finish()
-    assert result.baseline.state is State.ACTIVE
+    assert result.baseline.state is State.CANDIDATE
     assert matcher.version == version_of(result.baseline)
     assert A in matcher
 
@@ -177,3 +177,87 @@ def test_dirty_is_set_by_every_change() -> None:
         result.dirty = False
         change()
         assert result.dirty
+
+
+def test_a_pattern_keeps_the_smallest_examples_in_any_order() -> None:
+    pattern, paths = OpenBehaviour("/data/{num}", "write"), [f"/data/{number}" for number in (500, 100, 400, 200, 300)]
+    for some in (paths, sorted(paths), sorted(paths, reverse=True)):
+        result = fresh()
+        for path in some:
+            result.observe(pattern, 1, SUBJECT, process(), False, example=path)
+        assert result.baseline.entries[pattern].examples == ("/data/100", "/data/200", "/data/300")
+
+
+def test_what_failed_a_check_waits_for_review_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "MAX_NEEDS_REVIEW", 2)
+    result = fresh()
+    for number in range(4):
+        what = LoadBehaviour(f"/tmp/{number}.so", "writable")
+        assert result.observe(what, 1, SUBJECT, process(), False, ("NL-01",)) == (number < 2)
+        assert what not in result.matcher
+        assert (what in result.matcher.pending) == (number < 2)
+    assert [entry.standing for entry in result.baseline.entries.values()] == [Standing.NEEDS_REVIEW] * 2
+    assert result.take_losses() == [Loss("learning", "full", 2)]
+    assert result.observe(A, 1, SUBJECT, process(), False)  # the rest is learned as ever
+    assert result.baseline.reasons == ()
+
+
+def test_a_behaviour_that_fails_a_check_later_is_allowed_no_more() -> None:
+    result = fresh()
+    result.observe(A, 1, SUBJECT, process(), False)
+    assert A in result.matcher
+    result.observe(A, 2, SUBJECT, process(), False, ("NL-08",))
+    assert A not in result.matcher
+    assert A in result.matcher.pending
+    assert result.baseline.entries[A].checks == ("NL-08",)
+
+
+def test_an_entered_process_that_fails_a_check_is_put_up_for_review_at_once() -> None:
+    result = fresh()
+    assert result.observe(PROBE, 1, SUBJECT, process(), True, ("NL-04",))
+    assert result.baseline.entries[PROBE].standing is Standing.NEEDS_REVIEW
+
+
+def test_what_was_rejected_is_never_learned_again_but_counted() -> None:
+    baseline = Baseline(SUBJECT.baseline_key)
+    baseline.entries[A] = Entry("learned", 5, 5, 1, frozenset({"old"}), Standing.REJECTED)
+    result = Learning(baseline)
+    for failed in ((), ("NL-05",)):
+        assert not result.observe(A, 9, SUBJECT, process(), False, failed)
+    entry = baseline.entries[A]
+    assert (entry.standing, entry.count, entry.last_ns, A in result.matcher) == (Standing.REJECTED, 3, 9, False)
+
+
+def test_only_names_the_image_did_not_give_are_folded() -> None:
+    result = fresh()
+    for number in range(30):
+        result.observe(OpenBehaviour(f"/srv/made/x{number}y", "read"), 1, SUBJECT, process(), False, data=True)
+        result.observe(OpenBehaviour(f"/srv/shipped/x{number}y", "read"), 1, SUBJECT, process(), False)
+    result.finish()
+    paths = {one.path for one in result.baseline.entries if isinstance(one, OpenBehaviour)}
+    assert {f"/srv/shipped/x{number}y" for number in range(30)} < paths
+    assert [path for path in paths if path.startswith("/srv/made/")] == ["/srv/made/*"]
+
+
+def test_healing_takes_its_own_window_and_leaves_no_reason_behind() -> None:
+    baseline = Baseline(SUBJECT.baseline_key, startups=2, losses=23, partial=("attached late",), elapsed_ns=0)
+    result = Learning(baseline, "losses 23", heals=True)
+    result.startups.begin(SUBJECT.cgroup)
+    result.advance(0, True)
+    result.advance(50 * SECOND, True, 60 * SECOND)
+    assert not result.started
+    result.advance(70 * SECOND, True, 60 * SECOND)
+    assert result.started
+    result.finish()
+    assert baseline.reasons == ()
+
+
+def test_a_healing_with_losses_heals_nothing() -> None:
+    baseline = Baseline(SUBJECT.baseline_key, losses=23)
+    result = Learning(baseline, "losses 23", heals=True)
+    result.startups.begin(SUBJECT.cgroup)
+    result.startups.begin(99)
+    result.note_losses(1, SUBJECT.cgroup)
+    result.ended(99)
+    result.finish()
+    assert (result.started, result.lost, baseline.reasons) == (True, True, ("losses 24",))

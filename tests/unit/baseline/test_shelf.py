@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from driftline.baseline import shelf as module
+from driftline.baseline.saving import NS, SAVE_NS
 from driftline.baseline.schema import Baseline, State
-from driftline.baseline.shelf import NS, SAVE_NS, Shelf
+from driftline.baseline.shelf import Shelf
 from driftline.baseline.store import BaselineStore
 from driftline.nouns import OpenBehaviour, Subject
 from unit.baseline.making import SUBJECT, process
@@ -47,15 +48,17 @@ def test_a_finished_baseline_the_disk_refused_is_written_when_it_can_be(store: B
     teach(shelf, subject(1, "sha256:a"), "/x")
     store.root.parent.joinpath("baselines").write_text("in the way")
     assert over(shelf) == ["sha256:a"]
-    assert len(shelf.errors) == 1
+    told = len(shelf.errors)
+    assert told
     shelf.save()
-    assert len(shelf.errors) == 2
+    assert len(shelf.errors) == told + 1
     store.root.unlink()
     shelf.save()
     kept = store.load_one("sha256:a")
     assert isinstance(kept, Baseline)
-    assert (kept.state, list(kept.entries)) == (State.ACTIVE, [OpenBehaviour("/x", "read")])
-    assert len(shelf.errors) == 2
+    assert (kept.state, list(kept.entries)) == (State.CANDIDATE, [OpenBehaviour("/x", "read")])
+    assert (kept.revision, kept.reviews[-1].author, kept.reviews[-1].action) == (1, "agent", "learn")
+    assert len(shelf.errors) == told + 1
 
 
 def test_one_is_written_at_a_time_and_none_too_often(store: BaselineStore) -> None:
@@ -135,6 +138,7 @@ def test_losses_of_nobody_spoil_every_learning_image() -> None:
 def test_attached_late_spoils_only_what_is_still_learned() -> None:
     shelf = Shelf(None, 1, 0)
     early = shelf.of(subject(1, "sha256:a"))
+    shelf.started(subject(1, "sha256:a"), 1)
     over(shelf)
     assert shelf.of(subject(2, "sha256:a", late=True)).reasons == early.reasons == ()
     assert shelf.of(subject(3, "sha256:b", late=True)).reasons == ("attached late",)
@@ -166,3 +170,49 @@ def test_who_was_judged_by_what() -> None:
     shelf.of(subject(2, "sha256:c"))
     assert shelf.unused() == ["sha256:b"]
     assert shelf.without_baseline() == [SUBJECT.image]
+
+
+def startups_under_way(shelf: Shelf, who: Subject) -> bool:
+    learning = shelf.of(who).learning
+    assert learning is not None
+    return learning.startups.under_way
+
+
+def test_a_start_is_not_whole_if_something_was_lost_before_or_around_it() -> None:
+    shelf = Shelf(None, 1, 1)
+    shelf.advance(5 * NS)
+    whole, early, unknown, late = (subject(number, f"sha256:{number}") for number in range(1, 5))
+    shelf.note_losses(1, early.cgroup)  # of a container nobody has named yet
+    shelf.started(early, 6 * NS)
+    shelf.note_losses(1)  # of nobody knows whom
+    shelf.started(unknown, 5 * NS)
+    shelf.started(whole, 6 * NS)
+    shelf.started(replace(late, attached_late=True), 6 * NS)
+    assert [startups_under_way(shelf, who) for who in (whole, early, unknown, late)] == [True, False, False, False]
+    shelf.note_losses(1, whole.cgroup)
+    assert not startups_under_way(shelf, whole)
+
+
+def test_without_state_it_says_so_of_what_it_finds_running() -> None:
+    shelf = Shelf(None, 1, 0, stateless=True)
+    assert shelf.of(subject(1, "sha256:a", late=True)).reasons == ("agent restarted without state", "attached late")
+    assert shelf.of(subject(2, "sha256:b")).reasons == ()
+
+
+def test_nothing_is_read_from_the_disk_before_its_image_runs(store: BaselineStore) -> None:
+    for number in range(50):
+        store.commit(Baseline(f"sha256:{number}", state=State.CANDIDATE), "agent", "learn", "complete")
+    shelf = Shelf(store, 1, 0)
+    shelf.advance(10 * NS)
+    assert list(shelf) == []
+    assert shelf.of(subject(1, "sha256:7")).learning is None
+    assert len(list(shelf)) == 1
+
+
+def test_a_workload_is_no_part_of_a_replay() -> None:
+    who = replace(subject(1, "sha256:a"), namespace="shop", workload="web")
+    assert Shelf(None, 1, 0, keep_ended=True).overlay_of(who) is None
+    shelf = Shelf(None, 1, 0, keep_ended=True)
+    shelf.put(Baseline("sha256:a", "shop/web", state=State.ACTIVE))  # unless it was given
+    assert shelf.overlay_of(who) is not None
+    assert shelf.unused() == []

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from driftline.baseline.inventory.making import make
+from driftline.baseline.inventory.packed import path_of, save
 from driftline.baseline.inventory.schema import InventoryError
+from driftline.baseline.schema import Baseline
+from driftline.baseline.store import BaselineStore
 from unit.inventory.roots import DATA, debian, fill
 
 
@@ -44,6 +48,29 @@ def test_an_sbom_of_another_image_is_told(tmp_path: Path) -> None:
     assert (
         "the SBOM is not of this image: only 0% of the distribution packages it lists are in the image" in done.stdout
     )
+
+
+def test_an_image_the_agent_has_read(tmp_path: Path) -> None:
+    digest = f"sha256:{'a' * 64}"
+    made = make(debian(tmp_path / "root", **{"/usr/bin/.x": "#!/bin/sh\n"}), None, digest)
+    save(made.inventory, path_of(str(tmp_path), digest), made.executables)
+    BaselineStore(str(tmp_path)).save(Baseline(digest, image="localhost/shop:1"))
+    for name in (digest, "localhost/shop:1"):
+        done = driftline("show", name, "--state-dir", tmp_path)
+        assert done.stdout == driftline("show", tmp_path / "root").stdout
+        assert "2 executables, 1 of them owned by no package" in done.stdout
+
+
+def test_an_image_nobody_read_or_knows(tmp_path: Path) -> None:
+    BaselineStore(str(tmp_path)).save(Baseline(f"sha256:{'b' * 64}", image="localhost/shop:2"))
+    unread = driftline("show", "localhost/shop:2", "--state-dir", tmp_path)
+    assert (unread.returncode, unread.stdout) == (InventoryError.exit_status, "")
+    assert "the packages of localhost/shop:2 were not read" in unread.stderr
+    unknown = driftline("show", "localhost/nothing", "--state-dir", tmp_path)
+    assert unknown.returncode != 0
+    assert "localhost/nothing" in unknown.stderr
+    given = driftline("show", "localhost/shop:2", "--syft", "--state-dir", tmp_path)
+    assert "--sbom and --syft are for a directory" in given.stderr
 
 
 def test_read() -> None:

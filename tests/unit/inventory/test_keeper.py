@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 from driftline.baseline.inventory import keeper as keeper_module
+from driftline.baseline.inventory.apart import Request, make_apart
+from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.keeper import Keeper
 from driftline.baseline.inventory.packed import path_of
+from driftline.baseline.inventory.schema import InventoryError
 from driftline.errors import DriftlineError
 from driftline.nouns import Loss
 from unit.inventory.roots import DATA, debian, fill
@@ -85,6 +88,33 @@ def test_an_image_that_cannot_be_read_is_told_once_and_counted(keeper: Keeper) -
     assert keeper.take_errors() == []
     assert keeper.losses() == [Loss("inventory", "unreadable", 1)]
     assert keeper.get(OTHER) is None
+
+
+def test_without_its_sbom_an_image_still_has_what_its_databases_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Syft is asked first; where it fails, that is told, and the image read without it."""
+    asked = []
+
+    def without_syft(request: Request) -> Inventory:
+        asked.append(request.syft)
+        if request.syft:
+            raise InventoryError("Syft is not installed")
+        return make_apart(request)
+
+    monkeypatch.setattr(keeper_module, "make_apart", without_syft)
+    keeper = Keeper(str(tmp_path / "state"), syft=True)
+    keeper.start()
+    keeper.want(IMAGE, (str(debian(tmp_path / "root")),))
+    wait(lambda: keeper.get(IMAGE))
+    assert keeper.stop()
+    assert asked == [True, False]
+    found = keeper.get(IMAGE)
+    assert found is not None
+    assert (found.databases, found.sbom) == (("dpkg",), "")
+    (error,) = keeper.take_errors()
+    assert "Syft is not installed" in str(error)
+    assert keeper.losses() == []
 
 
 def test_bounds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

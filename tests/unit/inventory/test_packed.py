@@ -61,7 +61,15 @@ def test_every_flipped_byte_is_noticed(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 2}, {"packages": 3}, {"packages": [[b"a"]]}, {"trees": [[b"/a", 9]]}, {"files": {}}, {"files": None}],
+    [
+        {"format": 1},
+        {"executables": 7},
+        {"packages": 3},
+        {"packages": [[b"a"]]},
+        {"trees": [[b"/a", 9]]},
+        {"files": {}},
+        {"files": None},
+    ],
 )
 def test_malformed_content_is_refused_whatever_its_digest(data: bytes, change: dict[str, Any]) -> None:
     document: Any = unpack(data[32:], MAX_FILE)

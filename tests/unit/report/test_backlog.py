@@ -6,10 +6,15 @@ import threading
 from collections.abc import Iterator
 from itertools import islice
 
-from driftline.nouns import Loss, Severity
+import pytest
+
+from driftline.nouns import Deviation, Loss, Severity
+from driftline.report import backlog as backlog_module
 from driftline.report.backlog import WINDOW_BATCHES, Backlog
 from driftline.report.heartbeat import HEARTBEAT_LOSSES, make_heartbeat
+from driftline.wire.convert import deviation_to_wire
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.gen.driftline.v1 import deviation_pb2
 from driftline.wire.service import BATCH_BYTES, BATCH_DEVIATIONS
 from unit.wire.samples import deviation
 
@@ -76,10 +81,22 @@ def test_finish_sends_the_rest_then_ends() -> None:
     source = backlog()
     source.put(deviation())
     source.finish()
-    assert [message.batch.sequence for message in begin(source)] == [1]
+    goodbye, rest = begin(source)
+    assert goodbye.HasField("goodbye")  # first: the rest may take longer than the agent has
+    assert rest.batch.sequence == 1
     assert not source.done
     source.acknowledge(acknowledgement(1))
     assert source.done
+
+
+def test_goodbye_is_said_on_each_connection_and_only_when_it_ends() -> None:
+    source = backlog()
+    source.put(deviation())
+    assert next(begin(source)).HasField("batch")
+    source.finish()
+    for _ in range(2):
+        source.close()
+        assert [message.WhichOneof("message") for message in begin(source)] == ["goodbye", "batch"]
 
 
 def test_batches_are_bounded_in_number_and_bytes() -> None:
@@ -90,7 +107,7 @@ def test_batches_are_bounded_in_number_and_bytes() -> None:
     for _ in range(30):
         source.put(deviation(argv=large))
     source.finish()
-    batches = [message.batch for message in begin(source)]
+    batches = [message.batch for message in begin(source) if message.HasField("batch")]
     assert len(batches[0].deviations) == BATCH_DEVIATIONS
     assert sum(len(batch.deviations) for batch in batches) == BATCH_DEVIATIONS + 31
     assert all(batch.ByteSize() <= BATCH_BYTES + 110_000 for batch in batches)
@@ -162,3 +179,29 @@ def test_many_losses_are_added_up_and_none_is_forgotten() -> None:
     assert len(told) == HEARTBEAT_LOSSES + 1
     assert sum(loss.count for loss in told) == sum(loss.count for loss in losses)
     assert (told[-1].cgroup, told[-1].count) == (0, sum(range(1, 11)))
+
+
+def test_what_is_being_encoded_is_not_forgotten_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is neither in the queue nor in the window: an agent that stops at this moment must wait for it."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(one: Deviation) -> deviation_pb2.Deviation:
+        begun.set()
+        assert go_on.wait(10)
+        return deviation_to_wire(one)
+
+    monkeypatch.setattr(backlog_module, "deviation_to_wire", slowly)
+    source = backlog()
+    messages, sent = source.open(), list[pb.ReportRequest]()
+    reader = threading.Thread(target=lambda: sent.extend(messages))
+    source.put(deviation())
+    reader.start()
+    assert begun.wait(10)
+    source.finish()
+    assert not source.done
+    go_on.set()
+    reader.join(10)
+    assert [len(request.batch.deviations) for request in sent if request.HasField("batch")] == [1]
+    assert not source.done
+    source.acknowledge(acknowledgement(1))
+    assert source.done

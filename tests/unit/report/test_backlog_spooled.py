@@ -223,7 +223,7 @@ def test_it_is_done_once_the_backlog_is_acknowledged_too(spool: Spool) -> None:
     source.keep()
     source.finish()
     assert not source.done
-    batches = [message.batch.sequence for message in begin(source)]
+    batches = [message.batch.sequence for message in begin(source) if message.HasField("batch")]
     assert batches == [1, 2]
     assert not source.done
     source.acknowledge(pb.Acknowledgement(sequence=2))

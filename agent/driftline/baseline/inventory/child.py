@@ -69,7 +69,8 @@ def _make(request: Request) -> None:
     with one_root(request.layers) as root:
         if request.syft and sbom is None:
             sbom = _syft(root)
-        save(make(root, sbom, request.image).inventory, target)
+        made = make(root, sbom, request.image)
+        save(made.inventory, target, made.executables)
 
 
 def _syft(root: str) -> Sbom:

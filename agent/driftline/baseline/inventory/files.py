@@ -40,6 +40,17 @@ class FileTable:
     def find(self, path: str) -> Recorded | None:
         """Return what is recorded of ``path``, None if nobody owns it."""
         wanted = os.fsencode(path)
+        place = self._place(wanted)
+        return self._recorded(place) if place < len(self.ends) and self._path(place) == wanted else None
+
+    def holds_below(self, directory: str) -> bool:
+        """Return whether any path begins with ``directory``, which ends in ``/``."""
+        wanted = os.fsencode(directory)
+        place = self._place(wanted)
+        return place < len(self.ends) and self._path(place).startswith(wanted)
+
+    def _place(self, wanted: bytes) -> int:
+        """Where ``wanted`` is, or would be."""
         low, high = 0, len(self.ends)
         while low < high:
             middle = (low + high) // 2
@@ -47,7 +58,7 @@ class FileTable:
                 low = middle + 1
             else:
                 high = middle
-        return self._recorded(low) if low < len(self.ends) and self._path(low) == wanted else None
+        return low
 
     def _path(self, number: int) -> bytes:
         return self.paths[self.ends[number - 1] if number else 0 : self.ends[number]]

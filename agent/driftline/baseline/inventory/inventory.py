@@ -53,6 +53,13 @@ class Inventory:
         number = self._tree(path) if found is None else found.owner
         return None if number is None else self.packages[number]
 
+    def owns(self, path: str) -> bool:
+        """Return whether a package owns ``path``; of a directory, ``/`` at its end, whether one owns anything below."""
+        if not path.endswith("/"):
+            return self.owner(path) is not None
+        below = self.files.holds_below(path) or any(f"{tree}/".startswith(path) for tree in self.trees)
+        return below or self._tree(f"{path}x") is not None
+
     def as_listed(self, name: str) -> str:
         """Return ``name``, a path as a program gave it, as a package lists it: perhaps through a merged /usr."""
         path = posixpath.normpath(name)

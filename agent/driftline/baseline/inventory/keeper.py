@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
+from dataclasses import replace
 
 from driftline.baseline.inventory.apart import Request, make_apart
 from driftline.baseline.inventory.directory import sbom_of
@@ -31,7 +32,7 @@ STOP_SECONDS = 1.0
 
 
 class Keeper:
-    """Owns the thread ``inventory``. ``sbom_dir``: SBOMs named after their images, "" for none."""
+    """Owns thread ``inventory``. ``sbom_dir``: SBOMs named after their images, "" for none; ``syft``: make them."""
 
     def __init__(self, state_dir: str, sbom_dir: str = "", syft: bool = False) -> None:
         self._state_dir, self._sbom_dir, self._syft = state_dir, sbom_dir, syft
@@ -39,6 +40,7 @@ class Keeper:
         self._waiting: deque[tuple[str, tuple[str, ...]]] = deque()
         self._kept: OrderedDict[str, Inventory] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()  # waiting, in hand, or failed
+        self._coming: set[str] = set()  # waiting or in hand
         self._errors: deque[InventoryError] = deque(maxlen=MAX_ERRORS)
         self._ready: deque[Inventory] = deque(maxlen=MAX_KEPT)
         self._refused = self._failures = 0
@@ -62,6 +64,7 @@ class Keeper:
                 self._refused += 1
                 return
             self._remember(image)
+            self._coming.add(image)
             self._waiting.append((image, layers))
             self._changed.notify()
 
@@ -69,6 +72,11 @@ class Keeper:
         """Whether ``want`` has nothing to do for ``image``."""
         with self._changed:
             return image in self._kept or image in self._known
+
+    def is_coming(self, image: str) -> bool:
+        """Whether the inventory of ``image`` is waiting to be made, or being made."""
+        with self._changed:
+            return image in self._coming
 
     def take_ready(self) -> list[Inventory]:
         """Return the inventories that became ready since the last call, of many the last ``MAX_KEPT``."""
@@ -119,6 +127,8 @@ class Keeper:
         try:
             while (task := self._next()) is not None:
                 self._make(*task)
+                with self._changed:
+                    self._coming.discard(task[0])
         except Exception as error:  # noqa: BLE001 - no thread dies quietly: take_errors() raises it in the main loop
             with self._changed:
                 self._failure = error
@@ -155,12 +165,11 @@ class Keeper:
         if kept is not None:
             return kept
         sbom = sbom_of(self._sbom_dir, image) if self._sbom_dir else None
-        return make_apart(
-            Request(
-                image=image,
-                state_dir=self._state_dir,
-                layers=layers,
-                sbom=str(sbom or ""),
-                syft=self._syft and sbom is None,
-            )
-        )
+        request = Request(image=image, state_dir=self._state_dir, layers=layers, sbom=str(sbom or ""))
+        if self._syft and sbom is None:
+            try:
+                return make_apart(replace(request, syft=True))
+            except InventoryError as error:  # what the image's own databases say is there all the same
+                with self._changed:
+                    self._errors.append(error)
+        return make_apart(request)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from driftline.baseline.files import make_directory, replace_file, sync_directory
 from driftline.baseline.inventory.files import columns, from_columns
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.schema import MAX_PACKAGES, InventoryError, Package
-from driftline.baseline.store import directory_name, make_directory, replace_file, sync_directory
+from driftline.baseline.store import directory_name
 from driftline.packing import pack, unpack
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; another one is made anew."""
 MAX_FILE = 256 * 1024 * 1024
 """Largest file read, bytes: 500 000 files of 300 bytes and 50 000 packages stay below."""
@@ -29,11 +31,15 @@ _ENDING = ".msgpack"
 _AGAIN = "remove it: the inventory is made anew"
 
 
-def to_bytes(inventory: Inventory) -> bytes:
-    """Return the canonical bytes of ``inventory``: a SHA-256, then msgpack with its keys in order."""
+def to_bytes(inventory: Inventory, executables: Sequence[str] = ()) -> bytes:
+    """Return the canonical bytes of ``inventory``: a SHA-256, then msgpack with its keys in order.
+
+    ``executables``: what else ``making.make`` saw, for people; the agent does not keep it.
+    """
     content = pack(
         {
             "databases": list(inventory.databases),
+            "executables": [os.fsencode(path) for path in executables],
             "files": columns(inventory.files),
             "format": FORMAT,
             "image": inventory.image,
@@ -54,18 +60,24 @@ def _out(value: object) -> object:
 
 def from_bytes(data: bytes) -> Inventory:
     """Return the inventory in ``data``. Raises ValueError for anything that ``to_bytes`` would not have made."""
+    return both_from_bytes(data)[0]
+
+
+def both_from_bytes(data: bytes) -> tuple[Inventory, tuple[str, ...]]:
+    """Return the inventory in ``data`` and the image's executables. Raises ValueError like ``from_bytes``."""
     digest, content = data[:32], data[32:]
     if hashlib.sha256(content).digest() != digest:
         raise ValueError("not the digest of the content")
     try:
-        return _from_document(unpack(content, MAX_FILE))
+        document: Any = unpack(content, MAX_FILE)
+        if document["format"] != FORMAT:
+            raise ValueError(f"format {document['format']!r}, not {FORMAT}")
+        return _from_document(document), tuple(map(os.fsdecode, document["executables"]))
     except (TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"malformed: {error}") from error
 
 
 def _from_document(document: Any) -> Inventory:
-    if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']!r}, not {FORMAT}")
     packages = tuple(_package(values) for values in document["packages"])
     trees = {os.fsdecode(path): int(number) for path, number in document["trees"]}
     if len(packages) > MAX_PACKAGES or any(not 0 <= number < len(packages) for number in trees.values()):
@@ -94,11 +106,11 @@ def path_of(state_dir: str, image: str) -> Path:
     return Path(state_dir) / "inventories" / f"{directory_name(image)}{_ENDING}"
 
 
-def save(inventory: Inventory, path: Path) -> None:
+def save(inventory: Inventory, path: Path, executables: Sequence[str] = ()) -> None:
     """Write ``inventory`` to ``path``: the old file or the new one, never half of one. Raises InventoryError."""
     try:
         make_directory(path.parent)
-        replace_file(path, to_bytes(inventory))
+        replace_file(path, to_bytes(inventory, executables))
         _drop_oldest(path.parent)
         sync_directory(path.parent)
     except OSError as error:
@@ -114,10 +126,16 @@ def _drop_oldest(directory: Path) -> None:
 
 def load(path: Path) -> Inventory | None:
     """Return the inventory kept in ``path``, None if there is none. Raises InventoryError if it is none."""
+    found = load_both(path)
+    return found and found[0]
+
+
+def load_both(path: Path) -> tuple[Inventory, tuple[str, ...]] | None:
+    """Return the inventory kept in ``path`` and the image's executables. None and errors like ``load``."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE + 1)
-        return from_bytes(data)
+        return both_from_bytes(data)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -1,0 +1,163 @@
+"""What the shelf keeps on disk, and what others changed there meanwhile.
+
+In: shelved baselines that changed. Out: files; and shelved baselines that a person changed from the command line. Why
+apart from ``shelf``: every trouble with the disk ends here, in ``errors``, and the agent goes on. Next: ``store``.
+"""
+
+from __future__ import annotations
+
+from driftline.baseline.beginning import Beginning, anew, begin
+from driftline.baseline.learning import Learning
+from driftline.baseline.marks import mark
+from driftline.baseline.schema import Baseline, State
+from driftline.baseline.shelved import Shelved
+from driftline.baseline.store import BaselineStore
+from driftline.errors import StateError
+
+NS = 1_000_000_000
+SAVE_NS = 15 * NS
+"""Least time between two writes of one learning baseline: what a kill -9 costs at most."""
+LOOK_NS = NS
+"""Between two looks whether somebody changed a baseline: a decision counts within two seconds."""
+AGENT = "agent"
+"""Author of revisions nobody asked for."""
+
+
+class Saving:
+    """The disk as the shelf sees it. ``store`` None: nothing is kept."""
+
+    def __init__(self, store: BaselineStore | None) -> None:
+        self._store = store
+        self._mark = 0
+        self._looked_ns = 0
+        self.errors: list[StateError] = []
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept."""
+        return self._store is not None
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def begin(self, key: str, workload: str, image: str) -> Shelved:
+        """Return what a container is judged by, the first of its image or workload."""
+        found: Beginning = begin(self._store, key, workload, image)
+        self.errors += found.errors
+        return Shelved(found.baseline)
+
+    def load(self, name: str) -> Baseline | None:
+        """Return a baseline as the disk has it."""
+        try:
+            found = self._store.load_one(name) if self._store else None
+        except StateError as error:
+            found = error
+        if isinstance(found, StateError):
+            self.errors.append(found)
+            return None
+        return found
+
+    def changed(self, now_ns: int) -> list[str]:
+        """Return the names of baselines that somebody else changed, at most once in ``LOOK_NS``."""
+        if self._store is None or now_ns - self._looked_ns < LOOK_NS:
+            return []
+        self._looked_ns = now_ns
+        try:
+            self._mark, names = self._store.changed_since(self._mark)
+        except StateError as error:
+            self.errors.append(error)
+            return []
+        return names
+
+    def reload(self, shelved: Shelved, now_ns: int) -> None:
+        """Take over what somebody changed. One that was removed or retired is learned anew; one that cannot be read
+        changes nothing here."""
+        if shelved.learning is not None and not shelved.heals:
+            self.save(shelved, now_ns)  # the decisions come back with it
+            return
+        before = len(self.errors)
+        found = self.load(shelved.name)
+        if len(self.errors) == before:
+            self.take_over(shelved, found)
+
+    def take_over(self, shelved: Shelved, found: Baseline | None) -> None:
+        """Judge by what is on disk now; None: it was removed."""
+        if found is None:
+            found = Baseline(shelved.key, shelved.workload, shelved.image)
+        elif found.state is State.RETIRED:
+            found = anew(found)
+        shelved.take(found)
+        last = found.reviews[-1] if found.reviews else None
+        by = f" ({last.action} by {last.author})" if last else ""
+        shelved.news = f"learned anew{by}" if shelved.learning else f"revision {found.revision} is in force{by}"
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def mark_used(self, shelved: Shelved) -> None:
+        """Note that a container of it runs."""
+        if self._store is None or shelved.is_lone:
+            return
+        directory = self._store.directory(shelved.name)
+        try:
+            if directory.is_dir():  # else it is marked when it is saved first
+                mark(directory, shelved.name, shelved.image)
+        except OSError as error:
+            self.errors.append(StateError(f"cannot write in {directory}: {error.strerror}", "free space"))
+
+    def is_due(self, shelved: Shelved, now_ns: int) -> bool:
+        """Whether it changed, and its last write is long enough ago."""
+        return is_dirty(shelved) and now_ns - shelved.saved_ns >= SAVE_NS
+
+    def save(self, shelved: Shelved, now_ns: int) -> None:
+        """Write it. What the disk refuses is in ``errors`` and tried again next time."""
+        shelved.saved_ns = now_ns
+        learning = shelved.learning or shelved.unsaved
+        if self._store is None or learning is None:
+            shelved.unsaved = None
+            return
+        try:
+            kept = self._write(self._store, learning)
+        except StateError as error:
+            self.errors.append(error)
+            return
+        learning.dirty = False
+        shelved.unsaved = None
+        self._take_decisions(shelved, learning, kept)
+        self.mark_used(shelved)
+
+    def _write(self, store: BaselineStore, learning: Learning) -> Baseline:
+        baseline = learning.baseline
+        if baseline.state is State.LEARNING:
+            return store.save(baseline)
+        reason = "complete" if not baseline.reasons else f"partial: {', '.join(baseline.reasons)}"
+        if learning.why and not learning.heals:
+            reason += "; started from the version of the image before"
+        return store.commit(baseline, AGENT, "heal" if learning.heals else "learn", reason)
+
+    def _take_decisions(self, shelved: Shelved, learning: Learning, kept: Baseline) -> None:
+        """What was written is what is judged by: it may hold what a person decided meanwhile."""
+        shelved.revision = kept.revision
+        if kept.entries is learning.baseline.entries and kept.state is learning.baseline.state:
+            learning.baseline.reviews = kept.reviews
+            return
+        if kept.state is State.LEARNING and shelved.learning is learning:
+            learning.baseline = kept
+            learning.refresh()
+            shelved.matcher = learning.matcher
+            shelved.reflect(kept)
+            return
+        shelved.take(anew(kept) if kept.state is State.RETIRED else kept)
+
+    def remove(self, name: str) -> None:
+        """Remove a baseline from the disk."""
+        try:
+            if self._store is not None:
+                self._store.remove(name)
+        except StateError as error:
+            self.errors.append(error)
+
+
+def is_dirty(shelved: Shelved) -> bool:
+    """Whether the disk does not have it as it is. What is healed is kept when it is done: the disk has the revision."""
+    if shelved.unsaved is not None:
+        return True
+    return shelved.learning is not None and shelved.learning.dirty and not shelved.heals

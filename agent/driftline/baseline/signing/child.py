@@ -1,0 +1,122 @@
+"""``python -m driftline.baseline.signing.child``: verifies the signatures of some baselines, ends.
+
+In: a ``Request`` as JSON on standard input. Out: a line of JSON for each baseline, an ``Answer``; what concerns all of
+them is one line on standard error and the exit status. It changes nothing. Why a child: see ``apart``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from driftline.baseline.canonical import MAX_FILE, from_msgpack, version_of
+from driftline.baseline.files import read_file
+from driftline.baseline.promotion import POLICY
+from driftline.baseline.saving import AGENT
+from driftline.baseline.schema import Baseline, State
+from driftline.baseline.signing import files
+from driftline.baseline.signing.envelope import MAX_ENVELOPE
+from driftline.baseline.signing.judged import ENVELOPE, Answer, Judged, Request, Worth, kept_directory, own_directory
+from driftline.baseline.signing.keys import PublicKey, load_trusted
+from driftline.baseline.signing.verification import verify
+from driftline.baseline.store import MSGPACK
+from driftline.errors import SignatureError
+
+MEMORY = 2 * 1024**3
+"""Address space, bytes: the largest baseline as JSON and as objects takes about 1 GiB."""
+NICENESS = 10
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+_Envelope = Callable[[Baseline], bytes | None]
+
+
+def main() -> int:
+    """Verify what standard input asks for; return the exit status."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # there is nothing to clean up
+    os.nice(NICENESS)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+    values = json.load(sys.stdin)
+    request = Request(**{**values, "names": tuple(values["names"])})
+    try:
+        keys = load_trusted(Path(request.trust_dir))
+    except SignatureError as error:
+        print(error.args[0], file=sys.stderr)
+        return error.exit_status
+    for name in request.names:
+        print(json.dumps(asdict(_answer(request, keys, name))), flush=True)
+    return 0
+
+
+def _answer(request: Request, keys: Sequence[PublicKey], name: str) -> Answer:
+    own, kept = own_directory(request.state_dir, name), kept_directory(request.state_dir, name)
+    trust = (keys, request.threshold)
+    return Answer(
+        name,
+        _judge(own / MSGPACK, name, lambda baseline: files.read(own, version_of(baseline), MAX_ENVELOPE), *trust),
+        _judge(kept / MSGPACK, name, lambda _baseline: _read_kept(kept / ENVELOPE), *trust),
+    )
+
+
+def _read_kept(path: Path) -> bytes | None:
+    try:
+        return read_file(path, MAX_ENVELOPE)
+    except FileNotFoundError:
+        return None
+
+
+def _judge(path: Path, name: str, envelope: _Envelope, keys: Sequence[PublicKey], threshold: int) -> Judged:
+    try:
+        return _compare(read_file(path, MAX_FILE), name, envelope, keys, threshold)
+    except FileNotFoundError:
+        return Judged(worth=Worth.ABSENT, why="it is gone")
+    except (OSError, ValueError) as error:
+        return Judged(worth=Worth.BAD, why=f"it cannot be read: {error}")
+    except MemoryError:
+        return Judged(worth=Worth.BAD, why=f"it needs more than {MEMORY} bytes of memory to be verified")
+
+
+def _compare(data: bytes, name: str, envelope: _Envelope, keys: Sequence[PublicKey], threshold: int) -> Judged:
+    baseline = from_msgpack(data)
+    found = Judged(
+        worth=Worth.LEARNING,
+        why="it is being learned",
+        sha256=hashlib.sha256(data).hexdigest(),
+        revision=baseline.revision,
+        retired=baseline.state is State.RETIRED,
+        own=bool(baseline.reviews) and baseline.reviews[-1].author in {AGENT, POLICY},
+    )
+    if baseline.name != name:
+        return replace(found, worth=Worth.BAD, why="it is another image's")
+    if baseline.state is State.LEARNING:
+        return found
+    return _verify(found, baseline, envelope(baseline), keys, threshold)
+
+
+def _verify(found: Judged, baseline: Baseline, data: bytes | None, keys: Sequence[PublicKey], threshold: int) -> Judged:
+    """What the envelope in ``data`` makes of a baseline. What is signed must be the whole of it, evidence included."""
+    if data is None:
+        return replace(found, worth=Worth.UNSIGNED, why=f"nobody signed revision {baseline.revision}")
+    try:
+        statement = verify(data, keys, threshold).statement
+    except SignatureError as error:
+        return replace(found, worth=Worth.BAD, why=str(error.args[0]))
+    signed = statement.baseline
+    if signed == baseline:
+        return replace(found, worth=Worth.GOOD, why="", expires_ns=statement.expires_ns)
+    if signed.revision != baseline.revision:
+        why = f"nobody signed revision {baseline.revision}, only revision {signed.revision}"
+        return replace(found, worth=Worth.UNSIGNED, why=why)
+    return replace(found, worth=Worth.BAD, why="what was signed is something else")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What happens to kept baselines without anybody asking: the long unused go, the old enough are promoted.
+
+In: the store, one directory a call. Out: removed and promoted baselines, counted and told. Why in small steps: a node
+keeps thousands, and nothing is read from the rings meanwhile. Next: ``lifecycle`` calls ``step`` four times a second.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from driftline.baseline.marks import Mark, directories, mark, read
+from driftline.baseline.promotion import POLICY, Policy, reason_to_promote
+from driftline.baseline.schema import Baseline, State
+from driftline.baseline.shelf import Shelf
+from driftline.baseline.shelved import Shelved
+from driftline.baseline.store import MSGPACK, BaselineStore
+from driftline.errors import StateError
+from driftline.nouns import CONTAINER_KEY
+
+ROUND_SECONDS = 3600.0
+"""Between two rounds through all directories."""
+DAY_SECONDS = 24 * 3600.0
+SIGNATURES = "signatures"
+"""Directory of a baseline somebody signed."""
+
+
+class Upkeep:
+    """Belongs to the pipeline's thread. Time in Unix seconds: it must outlive the agent."""
+
+    def __init__(self, store: BaselineStore, shelf: Shelf, keep_days: float, policy: Policy) -> None:
+        self._store, self._shelf = store, shelf
+        self._keep_seconds, self._policy = keep_days * DAY_SECONDS, policy
+        self._waiting: list[str] = []
+        self._next_round = 0.0
+        self.removed = 0
+        self.promoted = 0
+
+    def step(self, now: float) -> str:
+        """Look after one directory; return what to tell the operator, "" for nothing. ``now``: Unix seconds."""
+        if not self._waiting:
+            if 0 <= self._next_round - now <= ROUND_SECONDS:  # else the clock was set
+                return ""
+            self._next_round = now + ROUND_SECONDS
+            self._waiting = directories(self._store.root)
+            return ""
+        try:
+            return self._look_after(self._waiting.pop(), now)
+        except (StateError, OSError) as error:
+            self._shelf.errors.append(error if isinstance(error, StateError) else StateError(str(error)))
+            return ""
+
+    def _look_after(self, directory: str, now: float) -> str:
+        found = read(self._store.root / directory) or self._mark(directory)
+        if found is None:
+            return ""
+        shelved = self._shelf.find(found.name)
+        if shelved is not None and (shelved.containers or shelved.learning or shelved.unsaved):
+            if now - found.used > DAY_SECONDS and shelved.containers:
+                mark(self._store.root / directory, found.name, found.image)
+            return self._promote(shelved, now)
+        if found.name.startswith(CONTAINER_KEY):
+            self._remove(found.name)  # it ended while no agent ran
+            return ""
+        if now - found.used <= self._keep_seconds or self._is_kept(found.name):
+            return ""
+        self._remove(found.name)
+        self.removed += 1
+        days = self._keep_seconds / DAY_SECONDS
+        return f"removed the baseline of {found.image or found.name}: not used for {days:g} days"
+
+    def _mark(self, directory: str) -> Mark | None:
+        """Note an age for what has none, and let it count from now on. Of a container alone only its name matters."""
+        if not (self._store.root / directory / MSGPACK).exists():
+            return None
+        baseline = self._store.load_directory(directory)
+        if isinstance(baseline, StateError):
+            self._shelf.errors.append(baseline)
+            return None
+        if not baseline.key.startswith(CONTAINER_KEY):
+            mark(self._store.root / directory, baseline.name, baseline.image)
+        return Mark(baseline.name, baseline.image, time.time())
+
+    def _is_kept(self, name: str) -> bool:
+        """Whether a person's work is in it: promoted or signed, and not retired since."""
+        baseline = self._store.load_one(name)
+        if not isinstance(baseline, Baseline):
+            return True
+        if baseline.state is State.RETIRED:
+            return False
+        return baseline.state is State.ACTIVE or (self._store.directory(name) / SIGNATURES).exists()
+
+    def _remove(self, name: str) -> None:
+        self._shelf.forget(name)
+        self._store.remove(name)
+
+    def _promote(self, shelved: Shelved, now: float) -> str:
+        if not self._policy.after_days or shelved.learning or shelved.state is not State.CANDIDATE:
+            return ""
+        if shelved.signed or shelved.held:
+            return ""
+        with self._store.locked(shelved.name):  # what is promoted is what was looked at
+            baseline = self._store.load_one(shelved.name)
+            if not isinstance(baseline, Baseline):
+                return ""
+            reason = reason_to_promote(baseline, self._policy, int(now * 1e9))
+            if not reason:
+                return ""
+            self._store.commit(replace(baseline, state=State.ACTIVE), POLICY, "promote", reason)
+        self._shelf.reload(shelved)
+        self.promoted += 1
+        return f"promoted the baseline of {shelved.image or shelved.name}: {reason}"
