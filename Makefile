@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench kernels proto clean
+.PHONY: help setup demo test lint format bench campaign kernels proto clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,16 @@ format: $(STAMP) ## format Python and C
 
 bench: $(STAMP) ## measure this machine; writes benchmarks/RESULTS.md
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.run
+
+campaign: $(STAMP) ## a million deviations and 200 kills of the agent, while everything fails (half an hour, root)
+	@DRIFTLINE_CAMPAIGN=1000000 DRIFTLINE_KILLS=200 $(PYTHON) -m pytest tests/faults/test_campaign.py \
+		tests/faults/test_agent_kill.py
+
+falsealarms: $(STAMP) ## real servers, learned and watched: what is told without reason, which attacks are caught (MINUTES=3)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.false_alarms --write $(if $(MINUTES),--minutes $(MINUTES))
+
+baselines: $(STAMP) ## make the starter baselines of baselines/ again, from real runs (NAMES="nginx redis": only these)
+	@PYTHONPATH=tests:. $(PYTHON) baselines/make.py $(NAMES)
 
 kernels: $(STAMP) ## try the sensor on other kernels under QEMU (slow; not part of `make test`; KERNELS="6.12": only these)
 	@PYTHONPATH=tests $(PYTHON) -m vm.matrix $(KERNELS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.schema import Standing
 from driftline.baseline.yamltext import from_yaml
 from driftline.nouns import ExecBehaviour, OpenBehaviour
 from driftline.source import read_notes, replay
@@ -75,16 +76,16 @@ def test_events_can_be_read_by_nobody(captured: tuple[Path, str]) -> None:
 
 def test_learned_and_checked_by_nobody(captured: tuple[Path, str], place: Path) -> None:
     file, identifier = captured
-    done = as_nobody("learn", "--replay", file, "--output", place / "baselines")
-    assert done.returncode == 0, done.stderr
+    done = as_nobody("baseline", "learn", file, "--output", place / "baselines")
+    assert done.returncode in (0, 3), done.stderr  # 3: others keep this machine busy, and something was lost
     path = place / "baselines" / f"container-{identifier}.yaml"
     learned = from_yaml(path.read_text())
     assert learned.partial == ()  # losses there may be: others keep this machine busy
     assert ExecBehaviour("/bin/busybox", "cat", "", True) in learned.entries
     assert OpenBehaviour("/etc/hostname", "read") in learned.entries
-    assert OpenBehaviour("/etc/shadow", "read") not in learned.entries
+    assert learned.entries[OpenBehaviour("/etc/shadow", "read")].standing is Standing.NEEDS_REVIEW
 
-    done = as_nobody("check", "--replay", file, "--baseline", path)
+    done = as_nobody("baseline", "check", file, "--baseline", path)
     assert done.returncode == 1, done.stderr
     ours = [line.split()[:2] for line in done.stdout.splitlines() if identifier[:12] in line]
     assert ["critical", "exec.drift"] in ours

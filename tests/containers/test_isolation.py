@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,3 +46,34 @@ def test_the_others_deviation_is_not_held_up(tmp_path: Path) -> None:
 
         agent.wait(lambda: noisy.id in held_back())
         assert quiet.id not in held_back()
+
+
+def test_a_storm_of_deviations_is_summed_and_the_others_deviation_is_on_time(tmp_path: Path) -> None:
+    """400 runs of a new program, each with another argument; the other container's one is told at once, by itself."""
+    with (
+        Agent(tmp_path, "--deviation-rate", "5", "--learn-seconds", "600") as agent,
+        RuncContainer(ContainerOptions(tmpfs=("/storm",))) as noisy,
+        RuncContainer() as quiet,
+    ):
+        ready = quiet.spawn(["/bin/sh", "-c", "cp /bin/busybox /tmp/sh; echo ready; read x; exec /tmp/sh -c :"])
+        assert ready.stdout
+        assert ready.stdin
+        assert ready.stdout.readline() == "ready\n"
+        loop = "cp /bin/busybox /storm/sh; for i in $(seq 400); do /storm/sh -c : $i; done"
+        storm = noisy.spawn(["/bin/sh", "-c", loop])
+
+        def of(container: str) -> list[dict[str, Any]]:
+            return [one for one in agent.deviations if one["subject"]["container_id"] == container]
+
+        agent.wait(lambda: any("held back" in note for one in of(noisy.id) for note in one["notes"]))
+        ready.stdin.write("\n")
+        ready.stdin.flush()
+        agent.wait(lambda: any(one["what"] == "/tmp/sh" for one in of(quiet.id)))
+        assert storm.wait(60) == 0
+
+        def told() -> int:
+            latest = {one["id"]: one["count"] for one in of(noisy.id) if one["kind"] == "exec.drift"}
+            return sum(latest.values())
+
+        agent.wait(lambda: told() >= 400, 30)
+        assert len({one["id"] for one in of(noisy.id)}) < 200

@@ -82,6 +82,6 @@ def test_counters() -> None:
     told = set(re.findall(f"^{CELL}", section("Counters that are no losses"), re.MULTILINE))
     kernel = {f"kernel.HOOK.{name}" for number, name in counters.NAMES.items() if number < counters.FIRST_LOSS}
     sources = "".join(path.read_text() for path in (ROOT / "agent/driftline").glob("*.py"))
-    agent = set(re.findall(r'"((?:pipeline|identify|verdict|report)\.[a-z_]+)"', sources))
+    agent = set(re.findall(r'"((?:pipeline|identify|verdict|report|baselines)\.[a-z_]+)"', sources))
     assert "pipeline.records" in agent
     assert told == kernel | agent

@@ -27,7 +27,7 @@ class Agent:
 
     def __init__(self, state: Path, *options: str, standalone: bool = True) -> None:
         mode = ["--standalone"] if standalone else []
-        defaults = ["--state-dir", str(state), "--identify-seconds", "0.5", "--node", "test"]
+        defaults = ["--state-dir", str(state), "--identify-seconds", "0.5", "--node", "test", "--http", ""]
         self._command = [sys.executable, "-m", "driftline", "agent", *mode, *defaults, *options]
         self.deviations: list[dict[str, Any]] = []
         self.lines: list[str] = []

@@ -29,6 +29,7 @@ class ImageOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     cwd: str = "/"
+    user: str = ""  # empty: root
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def _config(options: ImageOptions, layers: Sequence[object]) -> dict[str, object
             "Entrypoint": list(options.entrypoint),
             "Labels": dict(options.labels),
             "WorkingDir": options.cwd,
+            **({"User": options.user} if options.user else {}),
         },
         "rootfs": {"type": "layers", "diff_ids": list(layers)},
         "history": [{"created": "2020-01-01T00:00:00Z", "created_by": "driftline rig"} for _ in layers],

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from driftline.cli.options import to_json, with_settings
-from driftline.errors import SettingsError
+from driftline.errors import SettingsError, SignatureError
 from driftline.settings import Settings
+from driftline.text import escape
 
 
 @with_settings()
@@ -32,6 +34,8 @@ def command(
         raise SettingsError("no collector is named", "--collector HOST:PORT, or --standalone for JSON lines here")
     if settings.collector:
         check_way(settings)
+    if settings.require_signatures:
+        check_trust(settings)
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # why a connection fails, we say ourselves, and once
     sys.stdout.flush()
     arguments = [sys.executable, "-m", "driftline.lifecycle", json.dumps(to_json(settings))]
@@ -47,3 +51,18 @@ def check_way(settings: Settings) -> None:
     if settings.tls_ca and not settings.tls_cert:
         raise SettingsError("an agent proves its node with a certificate", "--tls-cert and --tls-key")
     Link(settings.collector, Credentials(paths, insecure_plaintext=settings.insecure_plaintext))
+
+
+def check_trust(settings: Settings) -> None:
+    """Raise SettingsError now if no baseline could be signed by enough trusted keys."""
+    from driftline.baseline.signing.judged import TRUST
+    from driftline.baseline.signing.keys import load_trusted
+
+    directory = Path(settings.trust_dir or Path(settings.state_dir, TRUST))
+    try:
+        keys = load_trusted(directory)
+    except SignatureError as error:
+        raise SettingsError(f"require_signatures: {error.args[0]}", error.hint) from error
+    if len(keys) < settings.signature_threshold:
+        problem = f"{settings.signature_threshold} signatures are required, and {len(keys)} keys are trusted"
+        raise SettingsError(f"signature_threshold: {problem}", f"put more keys into {escape(str(directory))}")

@@ -101,7 +101,7 @@ def make_ca(days: int) -> Pair:
     return Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_leaf(ca: Pair, identity: Identity, hosts: list[str], days: int) -> Pair:
+def make_leaf(ca: Pair, identity: Identity, hosts: list[str], days: float) -> Pair:
     """Return a new certificate for ``identity``; it never outlives its CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
@@ -125,7 +125,7 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
-    days: int,
+    days: float,
     latest: datetime = NEVER,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC).replace(microsecond=0)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from driftline.nouns import Access, Deviation, ExecImage, File, Origin, Process, RecordFlag, Severity, Subject
 from driftline.text import escape
+from driftline.verdict.checks.table import CHECKS
 from driftline.wire.jsontext import flag_names
 
 STYLES = {
@@ -23,6 +24,9 @@ STYLES = {
     Severity.HIGH: "bold red",
     Severity.CRITICAL: "bold white on red",
 }
+
+RESOLVED = "resolved: "
+"""How the note of a deviation begins that is over."""
 
 SHORT_ID = 12  # characters of a container id, as the engines show them
 
@@ -45,15 +49,36 @@ def line(deviation: Deviation, now: datetime) -> Text:
     """Return one line: time, severity, kind, where, sentence, count when over 1. ``now`` decides if a date is shown."""
     text = _head(deviation, now)
     text.append(escape(deviation.sentence))
-    if deviation.count > 1:
-        text.append(f"  (x{deviation.count})", style="bold")
+    if deviation.checks:
+        text.append(f"  [{escape(' '.join(deviation.checks))}]", style="dim")
+    if (over := _over(deviation)) is not None:
+        text.append(f"  ({escape(over)})", style="green")
+    elif deviation.count > 1:
+        text.append(f"  (x{grouped(deviation.count)})", style="bold")
     return text
 
 
 def update(deviation: Deviation, more: int, now: datetime) -> Text:
     """Return one line that says ``more`` repeats were folded into a deviation shown before."""
     text = _head(deviation, now)
-    return text.append(f"+{more} more like this, {deviation.count} in all: {escape(deviation.what)}", style="dim")
+    counts = f"+{grouped(more)} more like this, {grouped(deviation.count)} in all"
+    return text.append(f"{counts}: {escape(deviation.what)}", style="dim")
+
+
+def grouped(number: int) -> str:
+    """Return a count as people read it: 12 431."""
+    return f"{number:,}".replace(",", " ")
+
+
+def resolved(deviation: Deviation, now: datetime) -> Text | None:
+    """Return one line that says a deviation shown before is over, None if it is not."""
+    if (over := _over(deviation)) is None:
+        return None
+    return _head(deviation, now).append(f"{escape(deviation.what)} {escape(over)}", style="green")
+
+
+def _over(deviation: Deviation) -> str | None:
+    return next((note for note in deviation.notes if note.startswith(RESOLVED)), None)
 
 
 def digest(deviation: Deviation, now: datetime) -> Text:
@@ -102,6 +127,9 @@ def details(deviation: Deviation) -> Text:
 
 def _details(deviation: Deviation) -> Iterator[tuple[str, str]]:
     yield "id", deviation.id + (f"  ATT&CK {deviation.technique}" if deviation.technique else "")
+    for number in deviation.checks:
+        title = CHECKS[number].title if number in CHECKS else "a check this version does not know"
+        yield "check", f"{escape(number)} {title}"
     yield from _container(deviation)
     yield from _tree(deviation)
     if deviation.file is not None:
@@ -125,6 +153,9 @@ def _details(deviation: Deviation) -> Iterator[tuple[str, str]]:
 
 def _container(deviation: Deviation) -> Iterator[tuple[str, str]]:
     subject = deviation.subject
+    if not (subject.cgroup or subject.container_id):  # it is about the node itself
+        yield "node", escape(deviation.node)
+        return
     engine = f"{escape(subject.engine)} {escape(subject.container_id)}".strip()
     yield "container", f"{engine or escape(subject.cgroup_path)} on node {escape(deviation.node)}"
     yield "image", f"{escape(subject.image)} {escape(subject.image_digest)}".strip() or "unknown"

@@ -1,12 +1,13 @@
 """``driftline sbom``: what an image ships, and what an SBOM says.
 
-In: an image's root directory, an SBOM. Out: packages, how many files each owns, executables no package owns; or what a
-document says and what in it could not be used. Next: nobody.
+In: an image the agent has read, or a root directory; an SBOM. Out: packages, how many files each owns, executables no
+package owns; or what a document says and what in it could not be used. Next: nobody.
 """
 
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -18,9 +19,13 @@ import typer
 from driftline.baseline.inventory.child import limit_memory
 from driftline.baseline.inventory.fields import Sbom
 from driftline.baseline.inventory.making import Made, make
+from driftline.baseline.inventory.packed import load_both, path_of
 from driftline.baseline.inventory.sbom import read_sbom
-from driftline.baseline.inventory.schema import LeftOut, Package
+from driftline.baseline.inventory.schema import InventoryError, LeftOut, Package
 from driftline.baseline.inventory.syftrun import run_syft
+from driftline.cli.baseline import find, open_store
+from driftline.cli.spool import DEFAULT_STATE, StateDir
+from driftline.errors import SettingsError
 from driftline.text import escape
 
 LISTED = 1_000
@@ -28,17 +33,28 @@ LISTED = 1_000
 
 
 def show(
-    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The image's root directory, unpacked or mounted.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE|DIR", help="An image that ran on this node, or an image's root directory.")
+    ],
     sbom: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The image's SBOM, joined with what ROOT has.")
+        Path | None, typer.Option(metavar="FILE", help="The image's SBOM, joined with what DIR has.")
     ] = None,
-    syft: Annotated[bool, typer.Option("--syft", help="Without --sbom: let Syft make one.")] = False,
+    syft: Annotated[bool, typer.Option("--syft", help="With DIR, without --sbom: let Syft make one.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
-    """Show what an image ships: its packages, how many files each owns, and the executables no package owns."""
+    """Show what an image ships: its packages, how many files each owns, and the executables no package owns.
+
+    Of an image that ran on this node, what the agent read from its layers.
+    """
     limit_memory()
-    document = read_sbom(sbom) if sbom else _made(root) if syft else None
-    made = make(root, document)
+    if os.path.isdir(image):
+        document = read_sbom(sbom) if sbom else _made(Path(image)) if syft else None
+        made = make(image, document)
+    elif sbom or syft:
+        raise SettingsError("--sbom and --syft are for a directory", "give the image's root directory")
+    else:
+        made = _kept(state_dir, image)
     if json:
         print(jsonlib.dumps(_made_to_json(made)))
     else:
@@ -56,6 +72,20 @@ def read(
         print(jsonlib.dumps(_sbom_to_json(document)))
     else:
         _print(_document(document))
+
+
+def _kept(state_dir: Path, image: str) -> Made:
+    """What the agent of this node read of ``image``: its digest, or what ``driftline baseline`` finds it by."""
+    key = image if path_of(str(state_dir), image).exists() else find(open_store(state_dir), image).key
+    path = path_of(str(state_dir), key)
+    found = load_both(path)
+    if found is None:
+        raise InventoryError(
+            f"the packages of {escape(image)} were not read: there is no {path}",
+            "give the image's root directory; docs/inventory.md says when the agent reads an image",
+        )
+    inventory, executables = found
+    return Made(inventory, executables, (), inventory.left_out)
 
 
 def _made(root: Path) -> Sbom:

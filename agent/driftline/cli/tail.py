@@ -26,6 +26,8 @@ from rich.text import Text
 
 from driftline.cli import render
 from driftline.cli.main import printable
+from driftline.cli.reaching import CollectorOption
+from driftline.cli.silencetext import silence_line
 from driftline.errors import CollectorError, RecordError, SettingsError
 from driftline.nouns import Deviation, Kind, Severity
 from driftline.text import escape
@@ -50,7 +52,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def command(
-    collector: Annotated[str, typer.Option(metavar="HOST:PORT", help="The collector.")] = DEFAULT_COLLECTOR,
+    collector: CollectorOption = DEFAULT_COLLECTOR,
     severity: Annotated[Severity, typer.Option(help="This severity and above.")] = Severity.INFO,
     kind: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help="Kind, or its beginning (exec, file.write). Repeatable.")
@@ -64,6 +66,7 @@ def command(
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line, with all evidence.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Process tree, file, digest, notes.")] = False,
+    silenced: Annotated[bool, typer.Option("--silenced", help="Show what silences hide, too.")] = False,
     follow: Annotated[bool, typer.Option(help="Wait for new ones. Without: end after the stored ones.")] = True,
     tls_ca: Annotated[str, typer.Option(metavar="FILE", help="PEM file with the CA of the collector.")] = "",
     tls_cert: Annotated[str, typer.Option(metavar="FILE", help="PEM file with your certificate.")] = "",
@@ -94,7 +97,7 @@ def command(
         image=escape(image),
         since_wall_ns=moment(since, time.time_ns()) if since else 0,
     )
-    request = pb.TailRequest(filter=wanted, replay=bool(since) or not follow, follow=follow)
+    request = pb.TailRequest(filter=wanted, replay=bool(since) or not follow, follow=follow, silenced=silenced)
     if follow:  # a KeyboardInterrupt raised inside one of gRPC's callbacks would vanish there, and the tail go on
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
@@ -127,28 +130,34 @@ def moment(text: str, now_ns: int) -> int:
 
 
 def watch(target: str | Link, request: pb.TailRequest, printer: Printer) -> None:
-    """Print what ``request`` asks for. Following, it outlives every interruption; else raises CollectorError."""
-    backoff, lost, started = Backoff(longest=LONGEST_WAIT), False, time.time_ns()
+    """Print what ``request`` asks for. Following, it outlives every interruption; else raises CollectorError once every
+    address of ``target`` has failed."""
+    link = Link(target) if isinstance(target, str) else target
+    backoff, lost, started, left = Backoff(longest=LONGEST_WAIT), False, time.time_ns(), link.choices
     gc.freeze()  # what was imported stays: looking through it for garbage would hold up a line by 20 ms
     while True:
-        client = CollectorClient(target)
+        client, ended = CollectorClient(link), False
         try:
             for response in client.tail(request):
                 if lost:
-                    _say(f"collector {client.target} is back")
+                    _say(f"collector {client.target} {'is back' if link.choices == 1 else 'answers'}")
                 lost = False
                 backoff.reset()
                 printer.show(response)
                 request.resume.CopyFrom(response.cursor)
+            ended = True
         except CollectorError as error:
-            if not request.follow:
+            left -= 1
+            if not (request.follow or left):
                 raise
             if not lost:
                 _say(f"{error.args[0]}; trying again")
             lost = True
+            link.advance()
         finally:
             client.close()
-        if not request.follow:
+        if ended and not request.follow:
+            printer.finish()
             return
         _from_here(request, started)
         time.sleep(backoff.next())
@@ -184,9 +193,19 @@ class Printer:
         self._verbose = verbose
         self._shown: OrderedDict[tuple[str, str], Shown] = OrderedDict()
         self._console = Console(file=sys.stdout)
+        self._silenced = 0
+
+    def finish(self) -> None:
+        """Say what was not shown."""
+        if self._silenced:
+            _say(f"not shown because silenced: {self._silenced} (--silenced shows them)")
 
     def show(self, response: pb.TailResponse) -> None:
         """Print one response with one write, so that a burst is not slowed by many."""
+        self._silenced += response.silenced
+        if response.HasField("silences"):
+            for silence in response.silences.silences:
+                _say(silence_line(silence))
         if response.missed:
             _say(f"{response.missed} deviations missed: this reader is too slow; see them with --since and --no-follow")
         new = [(deviation, before) for deviation, before in self._read(response) if _says_more(deviation, before)]
@@ -228,7 +247,9 @@ class Printer:
         now = datetime.now()
         for deviation, before in new:
             if before.count:
-                if deviation.count > before.count:
+                if (over := render.resolved(deviation, now)) is not None:
+                    yield over
+                elif deviation.count > before.count:
                     yield render.update(deviation, deviation.count - before.count, now)
                 if self._verbose and deviation.sha256 and not before.digest:
                     yield render.digest(deviation, now)

@@ -32,6 +32,9 @@ class Scripted:
         yield [RECORD], []
         yield [], [Subject(100, "/default/box", name="web")]
 
+    def shortcomings(self) -> list[str]:
+        return ["DNS answers are not seen"]
+
     def losses(self) -> list[Loss]:
         return [Loss("open", "ring_full", 23)]
 
@@ -49,7 +52,9 @@ def test_records_names_losses_and_the_time(tmp_path: Path, capsys: pytest.Captur
     assert notes.subjects[100].name == "web"
     assert notes.losses == [Loss("open", "ring_full", 23)]
     assert notes.wall_offset_ns > 1_000_000_000 * 10**9
-    assert "1 records, 23 lost" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "1 records, 23 lost" in err
+    assert "driftline: DNS answers are not seen\n" in err
 
 
 @pytest.mark.parametrize("path", ["/proc/no.cap", "/dev/full", "/"])

@@ -27,6 +27,14 @@ def test_folded_repeats_are_counted_and_an_update_tells_how_many_more() -> None:
     assert render.update(folded, 4, NOW).plain.endswith("+4 more like this, 5 in all: /tmp/x")
 
 
+def test_checks_are_shown_by_id_and_in_words() -> None:
+    failed = samples.deviation(checks=("NL-07", "NL-99"))
+    assert render.line(failed, NOW).plain.endswith("  [NL-07 NL-99]")
+    details = render.details(failed).plain
+    assert "check     NL-07 a tool of attackers\n" in details
+    assert "check     NL-99 a check this version does not know\n" in details
+
+
 def test_another_day_shows_its_date() -> None:
     assert render.local_time(AT_13_30, datetime(2026, 11, 24)) == "2026-11-23 13:30:05.123"
     assert render.local_time(2**80, NOW) == "????-??-??"
@@ -96,3 +104,16 @@ def test_nothing_a_container_chose_reaches_the_terminal_raw(deviation: Deviation
     lines = [render.line(deviation, NOW), render.update(deviation, 1, NOW)]
     assert all("\n" not in line.plain and _is_safe(line) for line in lines)
     assert _is_safe(render.details(deviation))
+
+
+def test_counts_are_grouped_and_what_is_over_says_so() -> None:
+    now = datetime.now()
+    told = samples.deviation(count=12_432, notes=())
+    assert "+12 431 more like this, 12 432 in all" in render.update(told, 12_431, now).plain
+    assert render.resolved(told, now) is None
+    over = samples.deviation(count=2, notes=("resolved: heard again after 5 min",))
+    shown = render.resolved(over, now)
+    assert shown is not None
+    assert shown.plain.endswith("resolved: heard again after 5 min")
+    assert "(resolved: heard again after 5 min)" in render.line(over, now).plain
+    assert "(x2)" not in render.line(over, now).plain

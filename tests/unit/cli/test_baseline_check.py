@@ -1,4 +1,4 @@
-"""``driftline check --replay``: a gate that neither lets pass what it did not judge nor breaks on a bad file."""
+"""``driftline baseline check CAPTURE``: a gate that lets nothing pass it did not judge, nor breaks on a bad file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from driftline.baseline.schema import Baseline
 from driftline.baseline.yamltext import to_yaml
-from driftline.cli import check, main
+from driftline.cli import baselinefile, main
 from driftline.nouns import Origin, Subject
 from driftline.probe.capture import CaptureWriter
 from driftline.source import subject_record
@@ -35,13 +35,13 @@ def baseline(tmp_path: Path, key: str = "sha256:aa", name: str = "b.yaml") -> Pa
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[str], str]:
-    status = main.run(["check", *map(str, arguments)])
+    status = main.run(["baseline", "check", *map(str, arguments)])
     out, err = capsys.readouterr()
     return status, out.splitlines(), err
 
 
 def test_deviations_one_a_line(tmp_path: Path, capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "--replay", capture, "--baseline", baseline(tmp_path))
+    status, out, err = run(capsys, capture, "--baseline", baseline(tmp_path))
     assert (status, err) == (1, "")
     assert [line.split()[:2] for line in out] == [
         ["high", "exec.unknown"],
@@ -51,8 +51,8 @@ def test_deviations_one_a_line(tmp_path: Path, capture: Path, capsys: pytest.Cap
 
 
 def test_severity_and_json(tmp_path: Path, capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ("--severity", "critical", "--json")
-    status, out, _ = run(capsys, "--replay", capture, "--baseline", baseline(tmp_path), *options)
+    options = ("--severity", "critical", "--format", "json")
+    status, out, _ = run(capsys, capture, "--baseline", baseline(tmp_path), *options)
     assert status == 1
     assert [json.loads(line)["kind"] for line in out] == ["exec.drift"]
 
@@ -60,8 +60,8 @@ def test_severity_and_json(tmp_path: Path, capture: Path, capsys: pytest.Capture
 def test_a_baseline_of_another_build_does_not_let_everything_pass(
     tmp_path: Path, capture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, err = run(capsys, "--replay", capture, "--baseline", baseline(tmp_path, "sha256:bb"))
-    assert status == 5
+    status, out, err = run(capsys, capture, "--baseline", baseline(tmp_path, "sha256:bb"))
+    assert status == 2
     assert [line.split()[1] for line in out] == ["exec.drift"]
     assert "no baseline was given for web:1: not judged against one" in err
     assert "no container was judged by" in err
@@ -69,22 +69,22 @@ def test_a_baseline_of_another_build_does_not_let_everything_pass(
 
 def test_two_baselines_of_one_image(tmp_path: Path, capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = baseline(tmp_path), baseline(tmp_path, name="c.yaml")
-    status, _, err = run(capsys, "--replay", capture, "--baseline", one, "--baseline", other)
-    assert status == 5
+    status, _, err = run(capsys, capture, "--baseline", one, "--baseline", other)
+    assert status == 2
     assert f"{one} and {other} are baselines of one image" in err
 
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"", "is no baseline"), (b"\xff", "cannot be read"), (b"a: [", "is no baseline"), (b"&a [*a]", "is no baseline")],
+    [(b"", "is no baseline"), (b"\xff", "is no baseline"), (b"a: [", "is no baseline"), (b"&a [*a]", "is no baseline")],
 )
 def test_a_file_that_is_no_baseline(
     tmp_path: Path, capture: Path, capsys: pytest.CaptureFixture[str], content: bytes, word: str
 ) -> None:
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
-    status, out, err = run(capsys, "--replay", capture, "--baseline", path)
-    assert (status, out) == (5, [])
+    status, out, err = run(capsys, capture, "--baseline", path)
+    assert (status, out) == (2, [])
     assert word in err
     assert "Traceback" not in err
 
@@ -92,13 +92,13 @@ def test_a_file_that_is_no_baseline(
 def test_a_file_too_large(
     tmp_path: Path, capture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "BASELINE_BYTES", 3)
-    status, _, err = run(capsys, "--replay", capture, "--baseline", baseline(tmp_path))
-    assert (status, "is larger than 3 bytes" in err) == (5, True)
+    monkeypatch.setattr(baselinefile, "MAX_FILE", 3)
+    status, _, err = run(capsys, capture, "--baseline", baseline(tmp_path))
+    assert (status, "is no baseline: more than 3 bytes" in err) == (2, True)
 
 
 def test_a_baseline_is_required(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = run(capsys, "--replay", capture)
+    status, _, err = run(capsys, capture)
     assert status == 2
     assert "--baseline" in err
 
@@ -110,4 +110,4 @@ def test_a_container_that_was_there_and_did_nothing_was_judged(
     path = tmp_path / "quiet.cap"
     with contextlib.closing(CaptureWriter(path)) as writer:
         writer.write([subject_record(quiet, 1), Box(Clock(), 200, "/default/other").created()])
-    assert run(capsys, "--replay", path, "--baseline", baseline(tmp_path)) == (0, [], "")
+    assert run(capsys, path, "--baseline", baseline(tmp_path)) == (0, [], "")

@@ -1,4 +1,4 @@
-"""``driftline learn --replay``: YAML on standard output or in a directory, and what a person must know beside it."""
+"""``driftline baseline learn CAPTURE``: YAML on standard output or in a directory, what to know beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.schema import Standing
 from driftline.baseline.yamltext import from_yaml
 from driftline.cli import main
 from driftline.nouns import ExecBehaviour, OpenBehaviour, Origin, Subject
@@ -34,39 +35,40 @@ def capture(tmp_path: Path) -> Path:
 
 
 def test_documents_on_standard_output(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["learn", "--replay", str(capture)]) == 0
+    assert main.run(["baseline", "learn", str(capture)]) == 0
     out, err = capsys.readouterr()
     lone, web = (from_yaml(text) for text in out.split("---\n"))
     assert (lone.key, web.key) == ("container:lone", "sha256:aa")
-    assert set(web.entries) == {
-        ExecBehaviour("/usr/sbin/web", "web", "", False),
-        OpenBehaviour(HOSTILE, "read"),
+    assert {behaviour: entry.standing for behaviour, entry in web.entries.items()} == {
+        ExecBehaviour("/usr/sbin/web", "web", "", False): Standing.ALLOWED,
+        OpenBehaviour(HOSTILE, "read"): Standing.ALLOWED,
+        ExecBehaviour("/tmp/\x1b", "\x1b", "/usr/sbin/web", False, "writable"): Standing.NEEDS_REVIEW,
     }
     assert all(line.isprintable() for line in (out + err).splitlines())
     assert "told while learning: /tmp/\\x1b ran in web" in err
-    assert "container:lone: image unknown, so this baseline fits no other container" in err
+    assert "container:lone: image unknown, so the agent judges no other container by this" in err
 
 
 def test_files_in_a_directory_that_the_check_takes(
     capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.run(["learn", "--replay", str(capture), "--output", str(tmp_path / "new" / "dir")]) == 0
+    assert main.run(["baseline", "learn", str(capture), "--output", str(tmp_path / "new" / "dir")]) == 0
     files = sorted((tmp_path / "new" / "dir").iterdir())
     assert [file.name for file in files] == ["container-lone.yaml", "sha256-aa.yaml"]
-    assert "2 behaviours of web:1" in capsys.readouterr().err
+    assert "3 behaviours of web:1" in capsys.readouterr().err
     options = [word for file in files for word in ("--baseline", str(file))]
-    assert main.run(["check", "--replay", str(capture), *options]) == 1
+    assert main.run(["baseline", "check", str(capture), *options]) == 1
     out = capsys.readouterr().out
     assert out.splitlines() == [line for line in out.splitlines() if "exec.drift" in line] != []
 
 
 def test_a_directory_that_cannot_be_made(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["learn", "--replay", str(capture), "--output", "/proc/no"]) == 5
+    assert main.run(["baseline", "learn", str(capture), "--output", "/proc/no"]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_capture_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     CaptureWriter(tmp_path / "x.cap").close()
-    assert main.run(["learn", "--replay", str(tmp_path / "x.cap")]) == 0
+    assert main.run(["baseline", "learn", str(tmp_path / "x.cap")]) == 0
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "driftline learn: the capture holds nothing a container did\n")
+    assert (out, err) == ("", "driftline baseline learn: the capture holds nothing a container did\n")

@@ -1,0 +1,108 @@
+"""``driftline baseline promote``, ``retire`` and ``rollback``: what a person decides about a whole baseline.
+
+In: an image, a reason. Out: a new revision, which the agent takes over within two seconds. Next:
+``baseline.decisions``, ``baseline.store``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from driftline.baseline import decisions
+from driftline.baseline.decisions import DecisionError, needing_review
+from driftline.baseline.diff import Diff, compare
+from driftline.baseline.schema import Baseline
+from driftline.baseline.store import BaselineStore
+from driftline.cli.baseline import (
+    Author,
+    Image,
+    Reason,
+    author_or_default,
+    changing,
+    checked_reason,
+    find,
+    label,
+    load,
+    numbered,
+    open_store,
+    plural,
+)
+from driftline.cli.baseline_difftext import print_diff
+from driftline.cli.spool import DEFAULT_STATE, StateDir
+from driftline.errors import StateError
+from driftline.text import escape
+
+Widen = Annotated[bool, typer.Option("--widen", help="Also where it expects more than what is in force now.")]
+
+
+def promote(
+    image: Image,
+    reason: Reason,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although it is being learned, or behaviours need review.")
+    ] = False,
+    author: Author = "",
+    state_dir: StateDir = DEFAULT_STATE,
+) -> None:
+    """Promote a baseline: a person has approved it. From now on it only changes by new revisions."""
+    reason, store = checked_reason(reason), open_store(state_dir)
+    with changing(store, image) as baseline:
+        new = store.commit(decisions.promote(baseline, force), author_or_default(author), "promote", reason)
+    print(f"{label(new)}: {numbered(new)}")
+    if new.reasons:
+        print(f"it stays partial: {', '.join(map(escape, new.reasons))}")
+    if waiting := len(needing_review(new)):
+        print(f"{plural(waiting, 'behaviour')} still need review, and match nothing until then")
+
+
+def retire(image: Image, reason: Reason, author: Author = "", state_dir: StateDir = DEFAULT_STATE) -> None:
+    """Retire a baseline: nothing is judged by it any more. `rollback` brings it back."""
+    reason, store = checked_reason(reason), open_store(state_dir)
+    with changing(store, image) as baseline:
+        new = store.commit(decisions.retire(baseline), author_or_default(author), "retire", reason)
+    print(f"{label(new)}: {numbered(new)}")
+
+
+def rollback(
+    image: Image,
+    revision: Annotated[int, typer.Argument(metavar="REVISION", min=1, help="Its number, as `history` prints it.")],
+    reason: Reason,
+    widen: Widen = False,
+    author: Author = "",
+    state_dir: StateDir = DEFAULT_STATE,
+) -> None:
+    """Put what an older revision expects in force again, as a new revision."""
+    reason, store = checked_reason(reason), open_store(state_dir)
+    name = _name(store, image)
+    with store.locked(name):
+        current = _current(store, name)
+        new = decisions.roll_back(current, store.read_revision(name, revision))
+        if current is not None:
+            refuse_to_widen(current, new, widen)
+        new = store.commit(new, author_or_default(author), "rollback", reason, f"revision {revision}")
+    print(f"{label(new)}: {numbered(new)}, as revision {revision} was")
+
+
+def _name(store: BaselineStore, image: str) -> str:
+    """The name of a baseline, also of one that is damaged: then it must be typed in full."""
+    return image if os.path.isdir(store.directory(image)) else find(store, image).name
+
+
+def _current(store: BaselineStore, name: str) -> Baseline | None:
+    """What is in force; None if it cannot be read, which a rollback mends."""
+    try:
+        return load(store, name)
+    except StateError:
+        return None
+
+
+def refuse_to_widen(current: Baseline, new: Baseline, widen: bool) -> Diff:
+    """Print and return what differs. Raises DecisionError if more is expected than before and nobody said so."""
+    diff = compare(current, new)
+    print_diff(diff)
+    if diff.widens and not widen:
+        raise DecisionError("it expects more than what is in force now (marked with +, or allowed now)", "--widen")
+    return diff
