@@ -78,5 +78,6 @@ def deviation_of(event: Event, verdict: Verdict, context: Context, ids: Uuid7) -
         port=connect.port if connect else 0,
         flags=event.flags,
         environment=exec_event.environment if exec_event else (),
+        checks=verdict.checks,
         notes=verdict.notes + context.notes + tuple(f"baseline partial: {reason}" for reason in context.reasons),
     )

@@ -1,4 +1,4 @@
-"""SHA-256 of the executable of an exec deviation, off the hot path.
+"""Digest of a file that ran or was mapped, off the hot path.
 
 In: the process, and the file as the kernel saw it. Out: the digest, or why there is none. Run by a worker thread: a
 file system that does not answer (FUSE, a hung NFS) blocks only that. The file is taken from ``/proc/PID/exe``, which
@@ -25,8 +25,8 @@ GONE = "gone before it could be read"
 CHANGED = "changed while it was read"
 
 
-def hash_executable(pid: int, file: File, limit: int) -> tuple[str, str]:
-    """Return (hex SHA-256, "") of ``file``, which process ``pid`` executed, or ("", why there is none).
+def hash_executable(pid: int, file: File, limit: int, algorithm: str = "sha256") -> tuple[str, str]:
+    """Return (hex digest, "") of ``file``, which process ``pid`` executed, or ("", why there is none).
 
     ``limit``: largest size read, bytes. Never raises; a file that is not the one the kernel saw is not read.
     """
@@ -37,7 +37,7 @@ def hash_executable(pid: int, file: File, limit: int) -> tuple[str, str]:
         if descriptor is None:
             return "", GONE
         try:
-            return _digest(descriptor, limit)
+            return _digest(descriptor, limit, algorithm)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -97,10 +97,10 @@ def is_same(status: os.stat_result, file: File) -> bool:
     return file.device in {status.st_dev, major << 20 | minor} or major == 0
 
 
-def _digest(descriptor: int, limit: int) -> tuple[str, str]:
+def _digest(descriptor: int, limit: int, algorithm: str) -> tuple[str, str]:
     time.sleep(SETTLE_SECONDS)
     before = os.fstat(descriptor)
-    digest, left = hashlib.sha256(), limit
+    digest, left = hashlib.new(algorithm, usedforsecurity=False), limit  # dpkg records MD5
     while chunk := os.read(descriptor, _CHUNK):
         left -= len(chunk)
         if left < 0:

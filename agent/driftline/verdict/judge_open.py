@@ -1,81 +1,95 @@
 """Verdict on an open.
 
-In: an ``OpenEvent``. Out: file.read.sensitive, file.read.unknown, file.write.code, file.write.unknown, or expected.
-A path found in the baseline is expected at once: what is never learned is in no baseline unless a person put it there.
+In: an ``OpenEvent``. Out: file.read.sensitive, file.read.unknown, file.write.code, file.write.log, file.write.unknown,
+or expected. A path found in the baseline is expected at once: what fails a check is in no baseline unless a person put
+it there.
 """
 
 from __future__ import annotations
 
-from driftline.baseline.behaviour import WRITE_BITS, is_plain_device, open_path
-from driftline.baseline.matching import WRITE, Matcher
+from driftline.baseline.behaviour import WRITE_BITS, is_plain_device
+from driftline.baseline.matching import READ, WRITE, Matcher
 from driftline.nouns import Access, Kind, OpenEvent, Origin, RecordFlag, Severity, Subject
+from driftline.verdict.checks.opens import BLOCK_DEVICE, FORMAT, check_emptied, check_open, empties
+from driftline.verdict.checks.table import IO_URING, hit
+from driftline.verdict.failing import NO_CHECKS, failing
 from driftline.verdict.kinds import RULES
-from driftline.verdict.outcome import EXPECTED, LEARN, LEARN_ONCE, Verdict, deviating
-from driftline.verdict.paths import DISK, PathRule, code_write, sensitive_read
+from driftline.verdict.outcome import EXPECTED, EXPECTED_ONCE, LEARN, LEARN_ONCE, Verdict, deviating, raised
 
 _ENTERED = int(RecordFlag.ENTERED)
-_DIRECTORY = int(RecordFlag.DIRECTORY)
-_READ_BIT = int(Access.READ)
+_IO_URING = int(RecordFlag.IO_URING)
+_TRUNCATE = int(Access.TRUNCATE)
 NEVER_SEEN = "it never was while the image was learned"
-_FORMAT, _BLOCK_DEVICE = 0o170000, 0o060000  # S_IFMT, S_IFBLK
 
-_PSEUDO = Origin.PSEUDO
+_PSEUDO, _IMAGE = Origin.PSEUDO, Origin.IMAGE
+_CODE_NAMES = (".sh", ".bash", ".py", ".pl", ".rb", ".js", ".mjs", ".lua", ".jar", ".tcl")
+"""Read as data today, such a file may be given to an interpreter tomorrow: that open must not be swallowed by the
+kernel. PHP's are left out: its servers open them by the thousand, without being given them."""
 _QUIET_ORIGINS = frozenset({Origin.TMPFS, Origin.PSEUDO})
 
 
-def judge_open(event: OpenEvent, subject: Subject, matcher: Matcher, learning: bool) -> Verdict:
+def judge_open(
+    event: OpenEvent, subject: Subject, matcher: Matcher, learning: bool, excused: frozenset[str] = NO_CHECKS
+) -> Verdict:
     """Return the verdict on an open."""
     writes = event.access & WRITE_BITS
     path = event.file.path
-    known = matcher.opens.get(path)
-    if known is None and (event.file.origin is _PSEUDO or "/." in path or "/__py" in path):
-        known = matcher.opens.get(open_path(event))
-    if known is not None and (known & WRITE or not writes):
+    known = matcher.opens.get(path, 0)
+    if not known & WRITE and (writes or not known):
+        known = matcher.open_bits(path, event.file.origin is _IMAGE, WRITE if writes else READ)
+    expected = bool(known & WRITE or (known and not writes))
+    if expected and event.file.mode & FORMAT == BLOCK_DEVICE:  # else a disk passes for a file of that path
+        expected = path in matcher.disks
+    if event.access & _TRUNCATE and empties(event):
+        return _judge_emptying(event, subject, learning, expected, excused)
+    if expected:
+        if event.file.origin is not _IMAGE and path.endswith(_CODE_NAMES):
+            return LEARN_ONCE if learning else EXPECTED_ONCE
         return LEARN if learning else EXPECTED
-    if event.file.mode & _FORMAT == _BLOCK_DEVICE:
-        return _sensitive(event, subject, DISK, False)
+    return _judge_unknown(event, subject, learning, excused)
+
+
+def _judge_emptying(
+    event: OpenEvent, subject: Subject, learning: bool, known: bool, excused: frozenset[str]
+) -> Verdict:
+    """An open that may empty a log: never remembered by the kernel, for the file may have grown by the next one."""
+    otherwise = EXPECTED_ONCE
+    if not known:
+        otherwise = _judge_unknown(event, subject, learning, excused)._replace(cacheable=False)
+    elif learning:
+        otherwise = LEARN_ONCE
+    found = check_emptied(event)
+    if found is None or found.id in excused:
+        return otherwise
+    return failing(event, subject, event.file.path, [found], learning, known, otherwise)
+
+
+def _judge_unknown(event: OpenEvent, subject: Subject, learning: bool, excused: frozenset[str]) -> Verdict:
+    writes = bool(event.access & WRITE_BITS)
+    found = check_open(event, writes)
+    if found is not None and found.id not in excused:
+        return failing(event, subject, event.file.path, [found], learning)
     if event.file.origin is _PSEUDO and is_plain_device(event.file.path):
         return EXPECTED
-    return _judge_write(event, subject, learning) if writes else _judge_read(event, subject, learning)
+    if learning:  # an entered process's opens must come back until they count, so the kernel may not swallow them
+        return LEARN_ONCE if event.flags & _ENTERED else LEARN
+    verdict = _unknown(Kind.FILE_WRITE_UNKNOWN if writes else Kind.FILE_READ_UNKNOWN, event, subject)
+    if event.flags & _IO_URING and IO_URING not in excused:
+        return _by_io_uring(verdict)
+    return verdict
 
 
-def _judge_write(event: OpenEvent, subject: Subject, learning: bool) -> Verdict:
-    path = event.file.path
-    rule = code_write(path)
-    if rule is not None:
-        return deviating(Kind.FILE_WRITE_CODE, event, subject, path, rule.reason, rule.severity, rule.technique)
-    secret = sensitive_read(path) if event.access & _READ_BIT else None  # a read-write open reads as well
-    if secret is not None:
-        return _sensitive(event, subject, secret, learning)
-    return _unknown(Kind.FILE_WRITE_UNKNOWN, event, subject, learning)
+def _by_io_uring(verdict: Verdict) -> Verdict:
+    """Databases use io_uring for their work: by itself it says nothing, with a deviation it says more."""
+    notes = (*verdict.notes, f"{IO_URING}: {hit(IO_URING).reason}")
+    return verdict._replace(severity=raised(verdict.severity), notes=notes, checks=(IO_URING,))
 
 
-def _judge_read(event: OpenEvent, subject: Subject, learning: bool) -> Verdict:
-    rule = None if event.flags & _DIRECTORY else sensitive_read(event.file.path)
-    if rule is not None:
-        return _sensitive(event, subject, rule, learning)
-    return _unknown(Kind.FILE_READ_UNKNOWN, event, subject, learning)
-
-
-def _sensitive(event: OpenEvent, subject: Subject, rule: PathRule, learning: bool) -> Verdict:
-    if learning and rule.learnable:
-        return _learn(event)
-    path = event.file.path
-    return deviating(Kind.FILE_READ_SENSITIVE, event, subject, path, rule.reason, rule.severity, rule.technique)
-
-
-def _unknown(kind: Kind, event: OpenEvent, subject: Subject, learning: bool) -> Verdict:
-    if learning:
-        return _learn(event)
+def _unknown(kind: Kind, event: OpenEvent, subject: Subject) -> Verdict:
     path, origin = event.file.path, event.file.origin
     severity = RULES[kind].severity
-    if kind is Kind.FILE_READ_UNKNOWN and origin is Origin.IMAGE:
+    if kind is Kind.FILE_READ_UNKNOWN and origin is _IMAGE:
         severity = Severity.INFO
     elif origin in _QUIET_ORIGINS:
         severity = Severity.LOW
     return deviating(kind, event, subject, path, NEVER_SEEN, severity)
-
-
-def _learn(event: OpenEvent) -> Verdict:
-    """An entered process's opens must come back until they count, so the kernel may not swallow them."""
-    return LEARN_ONCE if event.flags & _ENTERED else LEARN

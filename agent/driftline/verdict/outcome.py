@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from driftline.nouns import Event, Kind, RecordFlag, Severity, Subject
+from driftline.nouns import Behaviour, Event, Kind, RecordFlag, Severity, Subject
 from driftline.verdict.kinds import RULES
 
 NAMELESS = "something without a name"
@@ -46,6 +46,16 @@ class Verdict(NamedTuple):
     """It may be learned; only ever true while learning."""
     compare: bool = False
     """Undecided: the file's content must be compared with the image's, see ``judge.judge_compared``."""
+    checks: tuple[str, ...] = ()
+    """Ids of the never-learned checks it failed, sorted."""
+    review: bool = False
+    """It may be learned, but only to be reviewed: never as allowed. Only ever true while learning."""
+    taints: bool = False
+    """What the program does from now on is not learned as allowed either."""
+    own: bool = False
+    """The check it failed also fails for the service's own work: quiet until somebody looked at it."""
+    behaviour: Behaviour | None = None
+    """What was judged, where that is not the event itself: a script that was opened is an exec."""
 
 
 EXPECTED = Verdict(cacheable=True)

@@ -1,9 +1,9 @@
-"""Taint: a program that was told while its image is learned (not the image's, a remote shell, somebody on a terminal)
-teaches nothing by what it does, nor do the programs it starts.
+"""Taint: a program that failed a check while its image is learned (it is not the image's, a remote shell, somebody on a
+terminal) teaches nothing by what it does, nor do the programs it starts.
 
 In: events of images being learned with their verdicts, in kernel order. Out: whether one comes from such a program.
 Why: a dropped binary is told, but its files and addresses would still become part of the baseline, and be silent from
-then on. Next: the pipeline learns, and lets the kernel remember, only what is not tainted.
+then on. Next: ``judging`` learns what is tainted for review only (``BY_TAINTED``); the kernel remembers none of it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,26 @@ MAX_TAINTED = 4_096
 
 
 class Taint:
-    """Program images (exec ids) whose doings must not be learned."""
+    """Program images (exec ids) whose doings must not be learned as allowed."""
 
     def __init__(self) -> None:
         self._images: OrderedDict[int, None] = OrderedDict()
         self.evictions = 0
 
     def mark(self, event: Event, verdict: Verdict) -> bool:
-        """Take an event in kernel order; return whether it comes from a tainted program."""
-        image = event.process.exec_id
-        if isinstance(event, ExecEvent):
-            started = event.by_exec_id in self._images and event.by_exec_id != 0
-            told = verdict.kind is not None and not verdict.learn
-            if image and (started or told):
-                self._add(image)
-            return started or told
-        return image in self._images
+        """Take an event in kernel order; return whether it comes from a tainted program.
+
+        An exec that failed the check itself is not done by a tainted program: it is the taint.
+        """
+        image, images = event.process.exec_id, self._images
+        if not isinstance(event, ExecEvent):
+            before, taints = image in images, verdict.taints
+        else:
+            before = event.by_exec_id != 0 and event.by_exec_id in images
+            taints = before or verdict.taints
+        if taints and image and image not in images:
+            self._add(image)
+        return before
 
     def _add(self, image: int) -> None:
         self._images[image] = None

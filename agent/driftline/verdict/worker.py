@@ -1,7 +1,7 @@
 """A thread for what would hold up the pipeline: digests of executables, comparisons with the image's file.
 
-In: ``HashTask`` and ``CompareTask``. Out: the same tasks with their result, from ``take`` after a call of ``wake``. Why
-a thread: a file system may take seconds, or never answer. Next: pipeline.
+In: ``HashTask``, ``CompareTask``, ``ContentsTask``. Out: the same tasks with their result, from ``take`` after a call
+of ``wake``. Why a thread: a file system may take seconds, or never answer. Next: pipeline.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from driftline.errors import DriftlineError
-from driftline.nouns import Deviation, ExecEvent, LoadEvent, Loss, Subject
+from driftline.nouns import Deviation, ExecEvent, LoadEvent, Loss, OpenEvent, Subject
 from driftline.scheduling import let_others_first
 from driftline.verdict.copyup import compare
 from driftline.verdict.hashing import GONE, hash_executable
@@ -59,7 +59,25 @@ class CompareTask:
             self.same = compare(self.init, self.event.file, limit, bases)
 
 
-Task = HashTask | CompareTask
+@dataclass(slots=True)
+class ContentsTask:
+    """Digest of a file of the image that was used as code, with the ``algorithm`` its package recorded."""
+
+    event: ExecEvent | LoadEvent | OpenEvent
+    subject: Subject
+    init: int
+    algorithm: str = ""
+    digest: str = ""  # hex; "" if it could not be read
+
+    def run(self, limit: int, _bases: tuple[str, ...]) -> None:
+        """Do it."""
+        file = self.event.file
+        self.digest, _note = hash_executable(self.event.process.pid, file, limit, self.algorithm)
+        if not self.digest and self.init:
+            self.digest, _note = hash_executable(self.init, file, limit, self.algorithm)
+
+
+Task = HashTask | CompareTask | ContentsTask
 
 
 class Worker:
@@ -100,6 +118,11 @@ class Worker:
         if failure is not None and not done:
             raise DriftlineError(f"the thread that reads executables ended: {failure!r}") from failure
         return done
+
+    @property
+    def waiting(self) -> int:
+        """Tasks not begun."""
+        return len(self._tasks)
 
     def losses(self) -> list[Loss]:
         """Return and reset how many tasks were left undone."""

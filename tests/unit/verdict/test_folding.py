@@ -44,15 +44,16 @@ def test_one_that_was_not_repeated_gets_no_update() -> None:
     assert folder.expire(1_000) == []
 
 
-def test_after_the_window_it_is_told_anew() -> None:
+def test_after_the_window_it_is_told_anew_with_what_was_before() -> None:
     folder = Folder(WINDOW)
     first, later = told(0), told(60)
     folder.offer(first)
     folder.offer(told(10))
-    assert folder.offer(later) is later
+    assert folder.offer(later) == replace(later, notes=(*later.notes, "like it before: 2, the last 0 s earlier"))
+    assert folder.offer(told(70)) is None  # the note makes it no other thing
     (update,) = folder.expire(61)
     assert (update.id, update.count) == (first.id, 2)
-    assert folder.drain() == []
+    assert [(one.id, one.count) for one in folder.drain()] == [(later.id, 2)]
 
 
 OTHERS: list[dict[str, Any]] = [

@@ -10,6 +10,7 @@ from driftline.baseline.learning import Learning
 from driftline.baseline.matching import Matcher
 from driftline.baseline.schema import Baseline
 from driftline.nouns import Behaviour, Event, Kind, RecordFlag
+from driftline.verdict.checks.table import CHECKS
 from driftline.verdict.judge import judge, judge_compared
 from driftline.verdict.kinds import RULES, TECHNIQUES
 from driftline.verdict.outcome import Verdict
@@ -25,6 +26,8 @@ def check(verdict: Verdict, learning: bool) -> None:
     assert not verdict.cacheable
     assert not verdict.compare
     assert verdict.learn <= (learning and rule.learnable)
+    assert verdict.review <= (learning and bool(verdict.checks))
+    assert set(verdict.checks) <= set(CHECKS)
     assert rule.while_learning != "never" or not learning
     assert verdict.what
     assert verdict.what in verdict.sentence

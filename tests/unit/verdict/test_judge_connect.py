@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from driftline.baseline.addresses import Surroundings
 from driftline.baseline.matching import Matcher
 from driftline.nouns import ConnectBehaviour, Kind, RecordFlag, Severity
 from driftline.verdict.judge import judge
@@ -39,7 +40,7 @@ def test_what_it_is_called(address: str, port: int, protocol: str, family: str, 
 
 
 def test_near_connects_are_less_urgent() -> None:
-    own = frozenset({"10.1.1.1"})
+    own = Surroundings(frozenset({"10.1.1.1"}))
     for event in (connected("127.0.0.1"), connected("10.1.1.1"), connected("/run/a.sock", 0, "unix", "unix")):
         assert judge(event, SUBJECT, NOTHING, False, own).severity is Severity.LOW
 

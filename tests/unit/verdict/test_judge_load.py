@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from driftline.baseline.behaviour import behaviour_of
 from driftline.baseline.matching import Matcher
 from driftline.nouns import Kind, LoadBehaviour, Origin, RecordFlag, Severity
 from driftline.verdict.judge import judge, judge_compared
@@ -29,6 +30,9 @@ def test_code_that_is_not_the_images_is_told_whatever_the_baseline_says(
     event = loaded("/tmp/payload.so", origin)
     verdict = judge(event, SUBJECT, Matcher([LoadBehaviour("/tmp/payload.so")]), learning)
     assert (verdict.kind, verdict.severity, verdict.learn) == (Kind.CODE_LOAD, severity, False)
+    assert verdict.review is learning
+    approved = Matcher([LoadBehaviour("/tmp/payload.so", origin.value)])
+    assert judge(loaded("/tmp/payload.so", origin), SUBJECT, approved, learning).kind is None
 
 
 def test_code_of_the_image_is_expected_known_or_not() -> None:
@@ -43,8 +47,10 @@ def test_code_of_the_image_is_expected_known_or_not() -> None:
 @pytest.mark.parametrize("origin", [Origin.ROOTFS, Origin.UNKNOWN, Origin.HOST, Origin.PSEUDO])
 def test_where_the_kernel_cannot_tell_the_baseline_decides(origin: Origin) -> None:
     event = loaded("/lib/a.so", origin)
+    behaviour = behaviour_of(event)
+    assert behaviour is not None
     assert judge(event, SUBJECT, NOTHING, False).kind is Kind.CODE_LOAD
-    assert judge(event, SUBJECT, Matcher([LoadBehaviour("/lib/a.so")]), False).kind is None
+    assert judge(event, SUBJECT, Matcher([behaviour]), False).kind is None
     assert judge(event, SUBJECT, NOTHING, True).learn
 
 

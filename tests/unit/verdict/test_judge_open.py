@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from driftline.baseline.behaviour import behaviour_of
 from driftline.baseline.matching import Matcher
+from driftline.baseline.schema import LEARNED, Entry, Standing
 from driftline.nouns import Kind, OpenBehaviour, Origin, RecordFlag, Severity
 from driftline.verdict.judge import judge
+from driftline.verdict.standing import PENDING, REJECTED, UNCONFIRMED
 from unit.baseline.making import SUBJECT, opened
 
 READ, WRITE, READ_WRITE = 1, 2, 3
 NOTHING = Matcher()
 ENTERED = int(RecordFlag.ENTERED)
+
+
+def waits(*checks: str, standing: Standing = Standing.NEEDS_REVIEW) -> Entry:
+    return Entry(LEARNED, 1, 1, 1, frozenset({"c"}), standing, checks)
 
 
 def test_unknown_reads_and_writes() -> None:
@@ -38,15 +45,13 @@ def test_known_is_expected_and_a_known_write_covers_the_read() -> None:
 def test_folded_paths_match() -> None:
     matcher = Matcher(
         [
-            OpenBehaviour("/proc/{n}/stat", "read"),
+            OpenBehaviour("/proc/{pid}/stat", "read"),
             OpenBehaviour("/run/secrets/kubernetes.io/serviceaccount/..{time}/token", "read"),
-            OpenBehaviour("/app/__pycache__/a.pyc.{n}", "write"),
         ]
     )
     token = "/run/secrets/kubernetes.io/serviceaccount/..2026_11_23_08_00_01.1/token"
     assert judge(opened("/proc/77/stat", origin=Origin.PSEUDO), SUBJECT, matcher, False).kind is None
     assert judge(opened(token, origin=Origin.TMPFS), SUBJECT, matcher, False).kind is None
-    assert judge(opened("/app/__pycache__/a.pyc.99", WRITE), SUBJECT, matcher, False).kind is None
     assert judge(opened("/proc/77/stat"), SUBJECT, matcher, False).kind is Kind.FILE_READ_UNKNOWN
 
 
@@ -65,23 +70,51 @@ def test_a_raw_disk_is_always_told(access: int, learning: bool) -> None:
 
 
 @pytest.mark.parametrize("learning", [False, True])
-def test_password_hashes_are_never_learned(learning: bool) -> None:
+def test_password_hashes_are_only_learned_for_review(learning: bool) -> None:
     verdict = judge(opened("/etc/shadow"), SUBJECT, NOTHING, learning)
     assert (verdict.kind, verdict.learn, verdict.cacheable) == (Kind.FILE_READ_SENSITIVE, False, False)
-    assert verdict.technique == "T1003.008"
+    assert (verdict.technique, verdict.checks, verdict.review) == ("T1003.008", ("NL-13",), learning)
+    assert verdict.severity is Severity.HIGH
 
 
-def test_a_services_own_credentials_may_be_learned_and_speak_when_not() -> None:
+def test_a_services_own_credentials_are_quiet_until_reviewed_and_loud_if_never_seen() -> None:
     event = opened("/run/secrets/kubernetes.io/serviceaccount/token", origin=Origin.TMPFS)
-    assert judge(event, SUBJECT, NOTHING, True).learn
+    behaviour = behaviour_of(event)
+    assert behaviour is not None
+    learning = judge(event, SUBJECT, NOTHING, True)
+    assert (learning.kind, learning.severity, learning.review) == (Kind.FILE_READ_SENSITIVE, Severity.LOW, True)
+    waiting = Matcher({behaviour: waits("NL-13")})
+    pending = judge(event, SUBJECT, waiting, False)
+    assert (pending.severity, pending.notes) == (Severity.LOW, (PENDING,))
     verdict = judge(event, SUBJECT, NOTHING, False)
-    assert (verdict.kind, verdict.technique) == (Kind.FILE_READ_SENSITIVE, "T1528")
+    assert (verdict.kind, verdict.severity, verdict.technique) == (Kind.FILE_READ_SENSITIVE, Severity.HIGH, "T1528")
+    assert judge(event, SUBJECT, Matcher([behaviour]), False).kind is None
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_what_a_person_rejected_is_told_and_not_learned(learning: bool) -> None:
+    event = opened("/data/a")
+    behaviour = behaviour_of(event)
+    assert behaviour is not None
+    matcher = Matcher({behaviour: waits(standing=Standing.REJECTED)})
+    verdict = judge(event, SUBJECT, matcher, learning)
+    assert (verdict.kind, verdict.severity) == (Kind.FILE_READ_UNKNOWN, Severity.MEDIUM)
+    assert REJECTED in verdict.notes
+    assert (verdict.learn, verdict.review, verdict.cacheable) == (False, False, False)
+
+
+def test_what_an_older_image_did_with_a_changed_package_is_told_quietly() -> None:
+    event = opened("/data/a", WRITE, Origin.WRITABLE)
+    behaviour = behaviour_of(event)
+    assert behaviour is not None
+    verdict = judge(event, SUBJECT, Matcher({behaviour: waits(standing=Standing.UNCONFIRMED)}), False)
+    assert (verdict.kind, verdict.severity, verdict.notes) == (Kind.FILE_WRITE_UNKNOWN, Severity.LOW, (UNCONFIRMED,))
 
 
 def test_a_read_write_open_of_a_secret_is_sensitive_too() -> None:
     assert judge(opened("/srv/.netrc", READ_WRITE), SUBJECT, NOTHING, False).kind is Kind.FILE_READ_SENSITIVE
     assert judge(opened("/srv/.netrc", WRITE), SUBJECT, NOTHING, False).kind is Kind.FILE_WRITE_UNKNOWN
-    assert judge(opened("/srv/.netrc", READ_WRITE), SUBJECT, NOTHING, True).learn
+    assert judge(opened("/srv/.netrc", READ_WRITE), SUBJECT, NOTHING, True).review
 
 
 def test_listing_a_directory_of_secrets_is_not_reading_them() -> None:
@@ -93,6 +126,7 @@ def test_listing_a_directory_of_secrets_is_not_reading_them() -> None:
 def test_writing_code_is_always_told(learning: bool) -> None:
     verdict = judge(opened("/usr/bin/ls", WRITE, Origin.WRITABLE), SUBJECT, NOTHING, learning)
     assert (verdict.kind, verdict.severity, verdict.learn) == (Kind.FILE_WRITE_CODE, Severity.HIGH, False)
+    assert (verdict.checks, verdict.review) == (("NL-16",), learning)
     assert judge(opened("/usr/bin/ls"), SUBJECT, NOTHING, True).learn
 
 

@@ -16,6 +16,10 @@ def mark(taint: Taint, event: Event) -> bool:
     return taint.mark(event, judge(event, SUBJECT, Matcher(), True))
 
 
+def is_tainted(taint: Taint, exec_id: int) -> bool:
+    return mark(taint, of_image(opened("/data/any"), exec_id))
+
+
 def of_image(event: Event, exec_id: int) -> Event:
     event.process.exec_id = exec_id
     return event
@@ -24,7 +28,7 @@ def of_image(event: Event, exec_id: int) -> Event:
 def test_a_dropped_program_and_its_children_are_tainted() -> None:
     taint = Taint()
     assert not mark(taint, executed("/bin/sh", exec_id=10, by_exec_id=1))
-    assert mark(taint, executed("/tmp/x", origin=Origin.WRITABLE, exec_id=11, by_exec_id=10))
+    assert not mark(taint, executed("/tmp/x", origin=Origin.WRITABLE, exec_id=11, by_exec_id=10))
     assert mark(taint, of_image(opened("/data/a"), 11))
     assert mark(taint, executed("/bin/ls", exec_id=12, by_exec_id=11))
     assert mark(taint, of_image(opened("/data/b"), 12))
@@ -34,15 +38,17 @@ def test_a_dropped_program_and_its_children_are_tainted() -> None:
 
 def test_a_terminal_and_a_remote_shell_taint_too_but_a_probe_does_not() -> None:
     taint, entered = Taint(), int(RecordFlag.ENTERED)
-    assert mark(taint, executed("/bin/sh", by="", flags=entered, tty="pts/0", exec_id=11))
+    assert not mark(taint, executed("/bin/sh", by="", flags=entered, tty="pts/0", exec_id=11))
     assert mark(taint, executed("/bin/ls", by="/bin/sh", flags=entered, exec_id=12, by_exec_id=11))
-    assert mark(taint, executed("/bin/sh", inet_stdio=3, exec_id=13))
-    assert not mark(taint, executed("/bin/probe", by="", flags=entered, exec_id=14))
+    mark(taint, executed("/bin/sh", inet_stdio=3, exec_id=13))
+    assert is_tainted(taint, 13)
+    mark(taint, executed("/bin/probe", by="", flags=entered, exec_id=14))
+    assert not is_tainted(taint, 14)
 
 
 def test_unknown_images_are_never_tainted() -> None:
     taint = Taint()
-    assert mark(taint, executed("/tmp/x", origin=Origin.WRITABLE, exec_id=0))
+    mark(taint, executed("/tmp/x", origin=Origin.WRITABLE, exec_id=0))
     assert not mark(taint, of_image(opened("/data/a"), 0))
     assert not mark(taint, executed("/bin/ls", exec_id=5, by="", by_exec_id=0))
 
