@@ -153,7 +153,7 @@ def section() -> Section:
     """All of it."""
     data = packed(MAX_BEHAVIOURS)
     loading = [seconds(lambda: load_matcher(data)) for _ in range(REPEATS)]
-    _head, matcher = load_matcher(data)
+    matcher = load_matcher(data).matcher
     grown = memory()
     rows = [
         Row(

@@ -20,7 +20,8 @@ from driftline.nouns import CONTAINER_KEY
 
 MAX_TRIED = 16
 """Predecessors tried, newest first: one that is still learned, retired or damaged is none."""
-_JUDGES = frozenset({State.CANDIDATE, State.ACTIVE})
+JUDGES = frozenset({State.CANDIDATE, State.ACTIVE})
+"""States in which a baseline is judged by and not learned."""
 
 Load = Callable[[str], Baseline | StateError | None]
 
@@ -49,7 +50,7 @@ def begin(store: BaselineStore | None, key: str, workload: str, image: str, load
         before = _load(load, name)
         if isinstance(before, StateError):
             errors.append(before)
-        elif before is not None and before.state in _JUDGES:
+        elif before is not None and before.state in JUDGES:
             return Beginning(carry(before, key, image), tuple(errors))
     return Beginning(empty, tuple(errors))
 

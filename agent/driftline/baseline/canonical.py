@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from driftline.baseline.columns import MAX_COLLECTIONS, from_columns, to_columns
+from driftline.baseline.columns import MAX_COLLECTIONS, checks_of, from_columns, packages_of, to_columns
 from driftline.baseline.document import check_format, from_document, head_of, read_head
 from driftline.baseline.fields import BEHAVIOUR, CLASSES, Form
 from driftline.baseline.matching import Matcher
@@ -63,6 +63,7 @@ _CODEC = Codec(_bytes, int, int, _read_bytes, _read_number, _read_port, strict=F
 _SECTIONS = tuple(sorted(CLASSES))  # the order of the evidence
 _WORTH = ("standing", "whether a person wrote it")
 """What follows the fields of a behaviour in its row."""
+_EXPECTED = frozenset({b"allowed", b"unconfirmed"})
 _PARTS = {"format": str, "version": str, "head": bytes, "content": bytes, "evidence": bytes}
 _CONTENT = {**dict.fromkeys(_SECTIONS, list), "excuses": list, "format": str, "key": bytes, "workload": bytes}
 
@@ -159,8 +160,16 @@ def load_head(data: bytes) -> tuple[Baseline, str, int]:
     return baseline, parts["version"], sum(len(content[section]) for section in _SECTIONS)
 
 
-def load_matcher(data: bytes) -> tuple[Baseline, Matcher]:
-    """Return what the agent judges by, and the baseline without its entries, reviews and packages: those stay on disk.
+class Judging(NamedTuple):
+    """What a learned baseline is judged by."""
+
+    head: Baseline  # without its entries: those stay on disk
+    matcher: Matcher
+    packages_used: frozenset[str]  # see packages.packages_used
+
+
+def load_matcher(data: bytes) -> Judging:
+    """Return what the agent judges by.
 
     A tenth of the time and memory of ``from_msgpack``. Raises DocumentError like it; paths are taken as they are, for
     the digest says that they are what was written.
@@ -170,13 +179,18 @@ def load_matcher(data: bytes) -> tuple[Baseline, Matcher]:
     head = Reader(_part(parts, "head"), "document", _CODEC)
     baseline, _containers = read_head(head)
     head.nothing_left()
-    baseline.reviews = baseline.packages = ()
     if any(content[name] != value for name, value in _signed_head(baseline).items()):
         raise DocumentError("content: not of the same key, workload and excuses as head")
-    matcher = Matcher(version=parts["version"])
+    matcher, evidence, used, number = Matcher(version=parts["version"]), _part(parts, "evidence"), set(), 0
+    checks, packages = checks_of(evidence), list(packages_of(evidence))
+    if len(packages) != sum(len(content[section]) for section in _SECTIONS):
+        raise DocumentError("evidence: not of as many behaviours as there are")
     for section in _SECTIONS:
-        _fill(matcher, section, content[section])
-    return baseline, matcher
+        rows = content[section]
+        _fill(matcher, section, rows, {place - number: found for place, found in checks.items()})
+        used |= {package for row, package in zip(rows, packages[number:], strict=False) if row[-2] in _EXPECTED}
+        number += len(rows)
+    return Judging(baseline, matcher, frozenset(map(_quick_text, used - {b""})))
 
 
 def _parts(data: bytes) -> dict[str, Any]:
@@ -230,8 +244,8 @@ def _item(section: str, row: object, evidence: dict[str, object] | None, place: 
     return item | {"standing": row[len(fields)]} | evidence
 
 
-def _fill(matcher: Matcher, section: str, rows: list[Any]) -> None:
-    """Put a section's behaviours where their standing says."""
+def _fill(matcher: Matcher, section: str, rows: list[Any], checks: Mapping[int, tuple[str, ...]]) -> None:
+    """Put a section's behaviours where their standing says; ``checks``: by row, of those that failed any."""
     kind, readers = CLASSES[section], [_QUICK[field.form] for field in BEHAVIOUR[section]]
     apart: dict[bytes, list[Behaviour]] = {b"needs-review": [], b"rejected": []}
     for place, row in enumerate(rows):
@@ -239,7 +253,7 @@ def _fill(matcher: Matcher, section: str, rows: list[Any]) -> None:
             *fields, standing, written = row
             behaviour = kind(*[read(value) for read, value in zip(readers, fields, strict=True)])
             if standing == b"allowed":
-                matcher.add(behaviour, _quick_flag(written))
+                matcher.admit(behaviour, _quick_flag(written), checks.get(place, ()))
             elif standing == b"unconfirmed":
                 matcher.expect_quietly(behaviour)
             elif standing in apart:

@@ -71,6 +71,23 @@ def from_columns(columns: object, limit: int) -> Iterator[dict[str, object]]:
         yield item | notes.get(number, {})
 
 
+def packages_of(columns: Columns) -> Iterator[bytes]:
+    """Yield the package of each entry. Raises DocumentError."""
+    for package in _from_table(columns.get("package"), "package", MAX_BEHAVIOURS):
+        if not isinstance(package, bytes):
+            raise DocumentError("evidence.package: not text")
+        yield package
+
+
+def checks_of(columns: Columns) -> dict[int, tuple[str, ...]]:
+    """Return the checks of the few entries that failed any, by their number. Raises DocumentError."""
+    notes = _notes(columns.get("notes"), MAX_BEHAVIOURS)
+    found = {number: _list(note["checks"], "notes") for number, note in notes.items()}
+    if not all(isinstance(each, bytes) for checks in found.values() for each in checks):
+        raise DocumentError("evidence.notes: a check that is no text")
+    return {number: tuple(each.decode("ascii", "replace") for each in checks) for number, checks in found.items()}
+
+
 def _notes(value: object, limit: int) -> dict[int, dict[str, object]]:
     notes: dict[int, dict[str, object]] = {}
     for row in _list(value, "notes"):

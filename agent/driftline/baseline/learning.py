@@ -41,13 +41,15 @@ must not become allowed, and an orchestrator's probe comes back every few second
 MAX_CANDIDATES = 4_096
 """Behaviours of entered processes waiting for their third time."""
 PATIENCE = 4
-"""Windows to wait for a start-up that is under way and never quiet: then learning ends without one."""
+"""Windows to wait for quiet, and for a start-up that is under way: then learning ends without. A service that makes new
+names for ever would otherwise never be judged."""
 
 FULL = f"more than {MAX_LEARNED} behaviours"
 ATTACHED_LATE = "attached late"
 NO_STARTUP = "start-up not seen"
 WITHOUT_STATE = "agent restarted without state"
-HEALABLE = frozenset({ATTACHED_LATE, NO_STARTUP, WITHOUT_STATE})
+RESTLESS = "never quiet"
+HEALABLE = frozenset({ATTACHED_LATE, NO_STARTUP, WITHOUT_STATE, RESTLESS})
 """Reasons that go when a later container gives what was missing; so do losses."""
 
 
@@ -71,6 +73,8 @@ class Learning:
         self.startups = Startups()
         self.lost = False
         """Whether anything was lost in this window."""
+        self.restless = False
+        """Whether the window ended without quiet."""
         self.dirty = False
         """Whether the baseline changed since the caller last saved it (and set this to False)."""
         self._candidates: dict[Behaviour, _Candidate] = {}
@@ -260,11 +264,12 @@ class Learning:
         return [Loss("learning", "full", dropped)] if dropped else []
 
     def is_over(self, learn_ns: int, learn_quiet_ns: int) -> bool:
-        """Whether the window ended: long enough, nothing new for long enough, and no start-up to wait for."""
+        """Whether the window ended: long enough, quiet for long enough, no start-up to wait for; or patience did."""
         elapsed = self.baseline.elapsed_ns
-        if elapsed < learn_ns or self.baseline.quiet_ns < learn_quiet_ns:
+        self.restless = self.baseline.quiet_ns < learn_quiet_ns
+        if elapsed < learn_ns:
             return False
-        waits = self.startups.under_way and not self.started
+        waits = self.restless or (self.startups.under_way and not self.started)
         return not waits or elapsed >= PATIENCE * max(learn_ns, learn_quiet_ns)
 
     @property
@@ -309,6 +314,8 @@ class Learning:
             self.mark_partial(NO_STARTUP)  # the others say why
         if healed:
             baseline.losses = 0
+        if self.restless:
+            self.mark_partial(RESTLESS)
 
 
 def _unowned(_path: str) -> bool:

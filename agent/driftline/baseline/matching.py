@@ -8,8 +8,7 @@ not the baseline itself: an active baseline's statistics stay on disk; of 100 im
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from typing import TypeGuard
+from collections.abc import Container, Iterable, Mapping
 
 from driftline.baseline.addresses import is_host_name
 from driftline.baseline.networks import Networks
@@ -84,15 +83,19 @@ class Matcher:
         apart: dict[Standing, list[Behaviour]] = {standing: [] for standing in Standing}
         for behaviour, entry in entries.items():
             if entry.standing is Standing.ALLOWED:
-                self.add(behaviour, entry.source == REVIEWED)
-                if _is_disk(behaviour, entry):
-                    self.disks |= {behaviour.path}
+                self.admit(behaviour, entry.source == REVIEWED, entry.checks)
             elif entry.standing is Standing.UNCONFIRMED:
                 self.expect_quietly(behaviour)
             else:
                 apart[entry.standing].append(behaviour)
         self.pending = frozenset(apart[Standing.NEEDS_REVIEW])
         self.rejected = frozenset(apart[Standing.REJECTED])
+
+    def admit(self, behaviour: Behaviour, written: bool, checks: Container[str]) -> None:
+        """Expect what is ALLOWED; ``checks`` it failed before a person allowed it say whether a raw disk is meant."""
+        self.add(behaviour, written)
+        if isinstance(behaviour, OpenBehaviour) and _is_disk(behaviour.path, written, checks):
+            self.disks |= {behaviour.path}
 
     def expect_quietly(self, behaviour: Behaviour) -> None:
         """Put ``behaviour`` among the ``unconfirmed``."""
@@ -234,11 +237,9 @@ class Matcher:
         return _counted(self._classes.get(pattern, 0) | folds, False)
 
 
-def _is_disk(behaviour: Behaviour, entry: Entry) -> TypeGuard[OpenBehaviour]:
+def _is_disk(path: str, written: bool, checks: Container[str]) -> bool:
     """Whether a person allowed a raw disk there: approved what failed that check, or wrote its name."""
-    if not isinstance(behaviour, OpenBehaviour):
-        return False
-    return DISK.check in entry.checks or (entry.source == REVIEWED and behaviour.path.startswith("/dev/"))
+    return DISK.check in checks or (written and path.startswith("/dev/"))
 
 
 def _counted(bits: int, only_written: bool) -> int:

@@ -6,7 +6,8 @@ apart from ``shelf``: every trouble with the disk ends here, in ``errors``, and 
 
 from __future__ import annotations
 
-from driftline.baseline.beginning import Beginning, anew, begin
+from driftline.baseline.beginning import JUDGES, Beginning, anew, begin
+from driftline.baseline.canonical import Judging
 from driftline.baseline.learning import Learning
 from driftline.baseline.marks import mark
 from driftline.baseline.schema import Baseline, State
@@ -41,9 +42,20 @@ class Saving:
 
     def begin(self, key: str, workload: str, image: str) -> Shelved:
         """Return what a container is judged by, the first of its image or workload."""
+        judging = self._judging(Baseline(key, workload).name)
+        if judging is not None:
+            return Shelved(judging.head, judging)
         found: Beginning = begin(self._store, key, workload, image)
         self.errors += found.errors
         return Shelved(found.baseline)
+
+    def _judging(self, name: str) -> Judging | None:
+        """What a learned baseline is judged by, without its entries; None if it is not learned, or not there."""
+        found = self._store.load_judging(name) if self._store else None
+        if isinstance(found, StateError):
+            self.errors.append(found)
+            return None
+        return found if found is not None and found.head.state in JUDGES else None
 
     def load(self, name: str) -> Baseline | None:
         """Return a baseline as the disk has it."""
@@ -75,6 +87,11 @@ class Saving:
             self.save(shelved, now_ns)  # the decisions come back with it
             return
         before = len(self.errors)
+        judging = self._judging(shelved.name)
+        if judging is not None:
+            self._put(shelved, judging.head, judging)
+        if judging is not None or len(self.errors) > before:
+            return
         found = self.load(shelved.name)
         if len(self.errors) == before:
             self.take_over(shelved, found)
@@ -85,7 +102,10 @@ class Saving:
             found = Baseline(shelved.key, shelved.workload, shelved.image)
         elif found.state is State.RETIRED:
             found = anew(found)
-        shelved.take(found)
+        self._put(shelved, found)
+
+    def _put(self, shelved: Shelved, found: Baseline, judging: Judging | None = None) -> None:
+        shelved.take(found, judging)
         last = found.reviews[-1] if found.reviews else None
         by = f" ({last.action} by {last.author})" if last else ""
         shelved.news = f"learned anew{by}" if shelved.learning else f"revision {found.revision} is in force{by}"

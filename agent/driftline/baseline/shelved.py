@@ -6,7 +6,7 @@ of the others the matcher stays, the rest is on disk. Next: ``shelf`` holds them
 
 from __future__ import annotations
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.canonical import Judging, version_of
 from driftline.baseline.learning import HEALABLE, Learning
 from driftline.baseline.matching import Matcher
 from driftline.baseline.packages import packages_used
@@ -45,7 +45,7 @@ class Shelved:
         "workload",
     )
 
-    def __init__(self, baseline: Baseline) -> None:
+    def __init__(self, baseline: Baseline, judging: Judging | None = None) -> None:
         self.key, self.workload, self.name = baseline.key, baseline.workload, baseline.name
         self.containers: set[int] = set()  # cgroups of its containers, those included that ended in the last minute
         self.unsaved: Learning | None = None  # finished, but the disk refused it
@@ -54,10 +54,11 @@ class Shelved:
         self.signed = False  # enough trusted keys signed it, on an agent that requires it
         self.held = False  # what is on disk was refused: nothing is written over it
         self.news = ""  # what to tell the operator about it, once
-        self.take(baseline)
+        self.take(baseline, judging)
 
-    def take(self, baseline: Baseline) -> None:
-        """Judge by ``baseline`` from now on, and learn it if that is its state."""
+    def take(self, baseline: Baseline, judging: Judging | None = None) -> None:
+        """Judge by ``baseline`` from now on, and learn it if that is its state; ``judging``: it was loaded without its
+        entries."""
         self.image, self.state, self.revision = baseline.image, baseline.state, baseline.revision
         self.waits_ns = 0  # since when a finished window waits for the image's inventory, CLOCK_MONOTONIC
         self.learning: Learning | None = None
@@ -65,13 +66,13 @@ class Shelved:
             self.learning = Learning(baseline, _carried(baseline))
             self.matcher = self.learning.matcher
         else:
-            self.matcher = Matcher(baseline.entries, version_of(baseline))
-        self.reflect(baseline)
+            self.matcher = judging.matcher if judging else Matcher(baseline.entries, version_of(baseline))
+        self.reflect(baseline, judging)
 
-    def reflect(self, baseline: Baseline) -> None:
+    def reflect(self, baseline: Baseline, judging: Judging | None = None) -> None:
         """Show what changed in ``baseline`` besides what it expects."""
         self.reasons: tuple[str, ...] = baseline.reasons
-        self.packages_used = packages_used(baseline)
+        self.packages_used = judging.packages_used if judging else packages_used(baseline)
         self._excuses: tuple[Excuse, ...] = baseline.excuses
         self.excused: frozenset[str] = NOT_EXCUSED
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from driftline.baseline import history
-from driftline.baseline.canonical import MAX_FILE, from_msgpack, to_msgpack, version_of
+from driftline.baseline.canonical import MAX_FILE, Judging, from_msgpack, load_matcher, to_msgpack, version_of
 from driftline.baseline.edit import adopt
 from driftline.baseline.files import (
     ABSENT,
@@ -60,6 +61,7 @@ AGENT_LOCK_SECONDS = 0.2
 PERSON_LOCK_SECONDS = 10.0
 """How long a person waits for the agent: it writes 100 000 behaviours in some seconds."""
 
+_Read = TypeVar("_Read")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
@@ -269,6 +271,17 @@ class BaselineStore:
         self._see(name, stamp)  # also of one that cannot be read: a person may replace what they saw is damaged
         return self._load(path, sha256) if stamp != ABSENT else None
 
+    def load_judging(self, name: str) -> Judging | StateError | None:
+        """Return what the baseline filed under ``name`` is judged by: a fifth of the time of ``load_one``."""
+        path = self.directory(name) / MSGPACK
+        try:
+            self._see(name, self._stamp(path))
+            if not path.exists():
+                return None
+            return self._read(path, load_matcher, _name_of)
+        except StateError as error:
+            return error
+
     def revisions(self, name: str) -> list[Revision]:
         """Return the revisions kept of a baseline, oldest first."""
         directory = self.directory(name)
@@ -307,21 +320,27 @@ class BaselineStore:
             raise StateError(f"cannot read {path}: {error.strerror}", "check its owner and mode") from error
 
     def _load(self, path: Path, sha256: str = "") -> Baseline | StateError:
+        return self._read(path, from_msgpack, lambda found: found.name, sha256)
+
+    def _read(
+        self, path: Path, parse: Callable[[bytes], _Read], name_of: Callable[[_Read], str], sha256: str = ""
+    ) -> _Read | StateError:
         try:
             stamp = stamp_of(path)  # before reading: what is renamed into its place meanwhile must look new
             data = read_file(path, MAX_FILE)
             if not is_of(data, sha256):
                 return Superseded(f"the baseline {path} changed since it was verified")
-            baseline = from_msgpack(data)
-            if directory_name(baseline.name) != path.parent.name:
-                raise DocumentError(f"key: {baseline.key!r} does not belong in this directory")
+            found = parse(data)
+            name = name_of(found)
+            if directory_name(name) != path.parent.name:
+                raise DocumentError(f"key: {name!r} does not belong in this directory")
         except OSError as error:
             return StateError(f"cannot read the baseline {path}: {error.strerror}", "check its owner and mode")
         except ValueError as error:
             hint = "`driftline baseline rollback` takes an older revision" if self._by_hand else _set_aside(path)
             return StateError(f"{path} is no baseline: {error}", hint)
-        self._see(baseline.name, stamp)
-        return baseline
+        self._see(name, stamp)
+        return found
 
     def _remember(self, name: str) -> None:
         self._see(name, stamp_of(self.directory(name) / MSGPACK))
@@ -336,6 +355,10 @@ class BaselineStore:
         if self._by_hand:
             make_directory(self.root)
             touch(self.root / CHANGED)
+
+
+def _name_of(judging: Judging) -> str:
+    return judging.head.name
 
 
 def _set_aside(path: Path) -> str:

@@ -14,6 +14,7 @@ from hypothesis import given
 from driftline.baseline import canonical
 from driftline.baseline.canonical import canonical_content, from_msgpack, load_matcher, to_msgpack, version_of
 from driftline.baseline.matching import Matcher
+from driftline.baseline.packages import packages_used
 from driftline.baseline.reading import DocumentError
 from driftline.baseline.schema import Baseline, Entry, Excuse, Review, Standing, State
 from driftline.nouns import OpenBehaviour
@@ -29,8 +30,9 @@ def test_round_trip_loses_nothing(baseline: Baseline) -> None:
 
 @given(baselines)
 def test_the_agents_short_way_loads_the_same(baseline: Baseline) -> None:
-    head, matcher = load_matcher(to_msgpack(baseline))
-    assert head == replace(baseline, entries={}, reviews=(), packages=())
+    head, matcher, used = load_matcher(to_msgpack(baseline))
+    assert head == replace(baseline, entries={})
+    assert used == packages_used(baseline)
     wanted = Matcher(baseline.entries, version_of(baseline))
     assert _shown(matcher) == _shown(wanted)
     assert all((each in matcher) == (each in wanted) for each in baseline.entries)
@@ -81,7 +83,7 @@ def test_the_version_covers_what_is_expected_and_nothing_else() -> None:
 
 
 def test_only_a_pattern_a_person_wrote_holds_for_files_of_the_image() -> None:
-    _head, matcher = load_matcher(to_msgpack(full()))
+    matcher = load_matcher(to_msgpack(full())).matcher
     assert matcher.open_bits("/srv/data/deep/er", image=True)
     assert matcher.open_bits("/srv/cache/00ff00ff00ff00ff00/b.tmp", image=False)
     assert not matcher.open_bits("/srv/cache/00ff00ff00ff00ff00/b.tmp", image=True)

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from driftline.baseline import learning
 from driftline.baseline.canonical import canonical_content, from_msgpack, to_msgpack, version_of
-from driftline.baseline.learning import FULL, MIN_ENTRIES, Learning
+from driftline.baseline.learning import (
+    FULL,
+    MIN_ENTRIES,
+    PATIENCE,
+    RESTLESS,
+    Learning,
+)
 from driftline.baseline.schema import MAX_CONTAINERS, MORE_CONTAINERS, Baseline, Entry, Standing, State
 from driftline.nouns import Behaviour, ExecBehaviour, LoadBehaviour, Loss, OpenBehaviour
 from unit.baseline.making import SUBJECT, behaviours, process
@@ -91,6 +97,21 @@ def test_the_window_needs_both_time_and_quiet() -> None:
     result.advance(311 * SECOND, True)
     assert result.is_over(300 * SECOND, 60 * SECOND)
     assert not result.is_over(312 * SECOND, 60 * SECOND)
+
+
+def test_a_service_that_is_never_quiet_is_learned_all_the_same_and_says_so() -> None:
+    """It makes a new name every ten seconds; after four windows there is an end."""
+    result, ended = fresh(), 0
+    for now in range(0, 2_000, 10):
+        result.advance(now * SECOND, True)
+        result.observe(OpenBehaviour(f"/data/name-{now}x", "write"), 1, SUBJECT, process(), False)
+        if result.is_over(300 * SECOND, 60 * SECOND):
+            ended = now
+            break
+    assert ended == PATIENCE * 300
+    result.finish()
+    assert RESTLESS in result.baseline.partial
+    assert result.baseline.state is State.CANDIDATE
 
 
 def test_time_counts_only_while_a_container_runs_and_never_runs_backwards() -> None:
