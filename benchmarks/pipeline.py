@@ -96,7 +96,7 @@ def fresh(learn_seconds: float) -> Pipeline:
     """A pipeline that knows its one container."""
     shelf = Shelf(None, learn_seconds, 0)
     stages = (NoKernel(), Named(), shelf, Uncounted(), NoEvidence())
-    pipeline = Pipeline(Settings(node="bench"), *stages, lambda _shelved: None, lambda _cgroup: None)
+    pipeline = Pipeline(Settings(node="bench", deviation_rate=0), *stages, lambda _shelved: None, lambda _cgroup: None)
     pipeline.appear(CGROUP, CGROUP, "/default/x", 0, False)
     pipeline.collect()
     return pipeline
