@@ -265,12 +265,14 @@ class Learning:
 
     def is_over(self, learn_ns: int, learn_quiet_ns: int) -> bool:
         """Whether the window ended: long enough, quiet for long enough, no start-up to wait for; or patience did."""
-        elapsed = self.baseline.elapsed_ns
-        self.restless = self.baseline.quiet_ns < learn_quiet_ns
+        elapsed, restless = self.baseline.elapsed_ns, self.baseline.quiet_ns < learn_quiet_ns
         if elapsed < learn_ns:
             return False
-        waits = self.restless or (self.startups.under_way and not self.started)
-        return not waits or elapsed >= PATIENCE * max(learn_ns, learn_quiet_ns)
+        waits = restless or (self.startups.under_way and not self.started)
+        if waits and elapsed < PATIENCE * max(learn_ns, learn_quiet_ns):
+            return False
+        self.restless = restless
+        return True
 
     @property
     def started(self) -> bool:

@@ -114,6 +114,17 @@ def test_a_service_that_is_never_quiet_is_learned_all_the_same_and_says_so() -> 
     assert result.baseline.state is State.CANDIDATE
 
 
+def test_a_run_that_ends_by_itself_is_not_called_restless() -> None:
+    """A capture is learned to its end, whatever the windows."""
+    result = fresh()
+    result.advance(0, True)
+    result.advance(50 * SECOND, True)
+    assert not result.is_over(10**9 * SECOND, 10**9 * SECOND)
+    assert not result.is_over(10 * SECOND, 60 * SECOND)
+    result.finish()
+    assert RESTLESS not in result.baseline.partial
+
+
 def test_time_counts_only_while_a_container_runs_and_never_runs_backwards() -> None:
     result = fresh()
     for now, running in ((100, True), (110, True), (500, False), (490, True), (500, True), (505, True)):
