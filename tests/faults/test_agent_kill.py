@@ -22,7 +22,7 @@ from driftline.report.spool import Spool
 from driftline.report.stream import AgentIdentity, StreamSink
 from faults.agent_lives import NODE, options
 
-KILLS = int(os.environ.get("DRIFTLINE_KILLS", "20"))
+KILLS = int(os.environ.get("DRIFTLINE_KILLS", "10"))
 COLLECTOR_KILLS = 7  # of this many lives, one ends together with the collector's
 LONGEST_LIFE = 1.2  # most are shorter than a fifth of this
 LIVES = Path(__file__).with_name("agent_lives.py")

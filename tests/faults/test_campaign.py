@@ -22,7 +22,7 @@ from faults import campaign
 from faults.campaign import Disk, Fault
 from faults.network import Network
 
-COUNT = int(os.environ.get("DRIFTLINE_CAMPAIGN", "40000"))
+COUNT = int(os.environ.get("DRIFTLINE_CAMPAIGN", "20000"))
 TIME_LIMIT = 240 + COUNT // 400
 STORED = "SELECT node, id, count FROM deviations WHERE kind = 'exec.drift' ORDER BY revision"
 
