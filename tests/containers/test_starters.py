@@ -46,7 +46,7 @@ def work(agent: Agent, container: Container) -> None:
         assert time.monotonic() < deadline, agent.lines
 
 
-@pytest.mark.parametrize("name", ["memcached", "redis"])
+@pytest.mark.parametrize("name", ["redis"])  # each image takes half a minute to make
 def test_the_server_does_what_its_starter_says(name: str) -> None:
     starter = from_yaml((session.REPOSITORY / "baselines" / f"{name}.yaml").read_text())
     with standing() as stand:
