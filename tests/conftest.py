@@ -20,6 +20,7 @@ _NEEDS = {
     "kernel": ("runc", "busybox", "cc", "bpftool"),
     "containers": ("runc", "busybox", "cc", "bpftool", "containerd", "ctr", "apt-get", "dpkg-deb"),
 }
+UNIT = Path(__file__).parent / "unit"
 _STATES = {"": "if possible", "0": "skip", "1": "must run"}
 
 
@@ -41,6 +42,11 @@ def _markers(item: pytest.Item) -> list[str]:
 def pytest_configure() -> None:
     if os.environ.get("DRIFTLINE_KERNEL_TESTS", "") not in _STATES:
         raise pytest.UsageError("DRIFTLINE_KERNEL_TESTS must be unset, 0 or 1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit tests come last: a thread gRPC starts in their network namespace stays there, and would serve others."""
+    items.sort(key=lambda item: UNIT in item.path.parents)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
