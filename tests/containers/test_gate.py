@@ -15,7 +15,7 @@ import pytest
 
 from driftline.baseline.yamltext import from_yaml
 from driftline.nouns import ExecBehaviour, OpenBehaviour
-from rig import containerd, images, mounts, rootfs, session
+from rig import cgroups, containerd, images, mounts, rootfs, session
 
 pytestmark = pytest.mark.containers
 
@@ -110,8 +110,11 @@ def test_a_program_that_is_not_there_is_said(place: Path, baseline: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_an_engine_runs_the_image_and_names_it(place: Path) -> None:
+def test_an_engine_runs_the_image_and_names_it(place: Path, request: pytest.FixtureRequest) -> None:
+    """The command's containers are in containerd's default namespace, and so are their cgroups: a parent stays."""
     layers = list(reversed(rootfs.default_layers()))
+    before = cgroups.claim("/default/gate")
+    request.addfinalizer(lambda: cgroups.remove("/default/gate", keep=before))
     image = images.build("localhost/gate:2", layers, images.ImageOptions(), place / "i.tar")
     with containerd.running() as daemon:
         daemon.pull(image)

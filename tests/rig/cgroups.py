@@ -54,9 +54,14 @@ def claim(path: str) -> frozenset[Path]:
 
 
 def left() -> list[Path]:
-    """Directories of claimed paths that exist still."""
-    claims = ((root / path.lstrip("/"), before) for path, before in _claimed.items() for root in hierarchies())
-    return [directory for directory, before in claims if directory.is_dir() and directory not in before]
+    """Directories of claimed paths, and parents made for them that nobody else uses, that exist still."""
+    found: dict[Path, None] = {}
+    for path, before in _claimed.items():
+        for root in hierarchies():
+            steps = [step for step in _steps(root, path) if step.is_dir() and step not in before]
+            innermost = root / path.lstrip("/")
+            found |= dict.fromkeys(step for step in steps if step == innermost or not _has_directories(step))
+    return list(found)
 
 
 def remove(path: str, keep: frozenset[Path]) -> None:
@@ -70,6 +75,10 @@ def remove(path: str, keep: frozenset[Path]) -> None:
                 break
 
 
+def _has_directories(directory: Path) -> bool:
+    return any(entry.is_dir() for entry in directory.iterdir())
+
+
 def _steps(root: Path, path: str) -> list[Path]:
     """``/a/b`` → [root/a/b, root/a]: innermost first."""
     parts = [part for part in path.split("/") if part]
@@ -79,7 +88,7 @@ def _steps(root: Path, path: str) -> list[Path]:
 def _remove_tree(top: Path, nested: bool) -> bool:
     """Remove ``top``; True when it is gone. A parent that another container uses by now is left to that one."""
     inner = [Path(where) for where, _, _ in os.walk(top, topdown=False)] if nested else [top]
-    if not nested and any(entry.is_dir() for entry in top.iterdir()):
+    if not nested and _has_directories(top):
         return False
     return all(_rmdir(one) for one in inner)
 
