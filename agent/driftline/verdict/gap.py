@@ -8,10 +8,10 @@ told; its ``count`` is how many were lost. Why summed: a full ring loses thousan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from driftline.nouns import Deviation, Kind, Loss, Subject
-from driftline.verdict.kinds import RULES
-from driftline.verdict.outcome import place
+from driftline.verdict.eventless import Moment, Told, without_event
 from driftline.verdict.uuid7 import Uuid7
 
 MAX_GAPS = 1_024
@@ -49,26 +49,9 @@ class Gaps:
         ]
 
     def _deviation(self, loss: Loss, wall_ns: int, kernel_ns: int, subject: Subject | None) -> Deviation:
-        rule = RULES[Kind.COVERAGE_GAP]
         subject = subject or Subject(cgroup=loss.cgroup, cgroup_path="")
-        what = f"{loss.hook}: {loss.cause}"
-        where = "containers nobody can name" if not loss.cgroup else place(subject)
-        why = "nobody knows what they were"
-        return Deviation(
-            id=self._ids.make(wall_ns),
-            kind=Kind.COVERAGE_GAP,
-            severity=rule.severity,
-            sentence=rule.sentence.format(what=what, where=where, why=why),
-            technique=rule.technique,
-            what=what,
-            first_wall_ns=wall_ns,
-            last_wall_ns=wall_ns,
-            first_kernel_ns=kernel_ns,
-            last_kernel_ns=kernel_ns,
-            node=self._node,
-            subject=subject,
-            baseline="",
-            learning=False,
-            count=loss.count,
-            loss=loss,
-        )
+        where = "" if loss.cgroup else "containers nobody can name"
+        what, why = f"{loss.hook}: {loss.cause}", "nobody knows what they were"
+        told = Told(Kind.COVERAGE_GAP, subject, what, why, where=where)
+        found = without_event(told, Moment(self._node, wall_ns, kernel_ns), self._ids)
+        return replace(found, count=loss.count, loss=loss)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from driftline.baseline.applet import invoked_name
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.nouns import Deviation, Event, ExecEvent, Kind, LoadEvent, OpenEvent, Origin, RecordFlag, Subject
-from driftline.verdict.kinds import RULES
-from driftline.verdict.outcome import image, place
+from driftline.verdict.eventless import Moment, Told, without_event
+from driftline.verdict.outcome import image
 from driftline.verdict.uuid7 import Uuid7
 
 _ROOT = frozenset({Origin.IMAGE, Origin.ROOTFS, Origin.COPYUP, Origin.WRITABLE})
@@ -34,21 +34,5 @@ def mismatch_of(
     inventory: Inventory, subject: Subject, node: str, wall_ns: int, kernel_ns: int, ids: Uuid7
 ) -> Deviation:
     """Return the deviation for an SBOM that is another image's; ``subject``: a container of the image."""
-    rule = RULES[Kind.IMAGE_SBOM_MISMATCH]
-    what, why = image(subject), "; ".join(inventory.mismatches)
-    return Deviation(
-        id=ids.make(wall_ns),
-        kind=Kind.IMAGE_SBOM_MISMATCH,
-        severity=rule.severity,
-        sentence=rule.sentence.format(what=what, where=place(subject), why=why),
-        technique=rule.technique,
-        what=what,
-        first_wall_ns=wall_ns,
-        last_wall_ns=wall_ns,
-        first_kernel_ns=kernel_ns,
-        last_kernel_ns=kernel_ns,
-        node=node,
-        subject=subject,
-        baseline="",
-        learning=False,
-    )
+    told = Told(Kind.IMAGE_SBOM_MISMATCH, subject, image(subject), "; ".join(inventory.mismatches))
+    return without_event(told, Moment(node, wall_ns, kernel_ns), ids)
