@@ -11,33 +11,19 @@ from typing import Annotated
 import typer
 
 from driftline.cli.main import printable
-from driftline.cli.reaching import (
-    CaOption,
-    CertOption,
-    CollectorOption,
-    KeyOption,
-    PlaintextOption,
-    Reaching,
-    TokenOption,
-)
+from driftline.cli.reaching import Reaching, with_collector
 from driftline.cli.render import grouped
 from driftline.text import escape
-from driftline.wire.address import DEFAULT_COLLECTOR
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
 NS = 1_000_000_000
 
 
+@with_collector
 def list_agents(
-    collector: CollectorOption = DEFAULT_COLLECTOR,
-    tls_ca: CaOption = "",
-    tls_cert: CertOption = "",
-    tls_key: KeyOption = "",
-    token_file: TokenOption = "",
-    insecure_plaintext: PlaintextOption = False,
+    reaching: Reaching,
 ) -> None:
     """List every agent and how it is."""
-    reaching = Reaching(collector, tls_ca, tls_cert, tls_key, token_file, insecure_plaintext)
     with reaching.client() as client:
         found = client.list_agents()
     for warning in found.warnings:
@@ -58,20 +44,15 @@ def agent_line(status: pb.AgentStatus, now_ns: int) -> str:
     return f"{printable(status.hello.node):32} {state:10} {figures}{troubles}"
 
 
+@with_collector
 def forget(
+    reaching: Reaching,
     node: Annotated[str, typer.Argument(metavar="NODE", help="Name of the node, as listed.")],
-    collector: CollectorOption = DEFAULT_COLLECTOR,
-    tls_ca: CaOption = "",
-    tls_cert: CertOption = "",
-    tls_key: KeyOption = "",
-    token_file: TokenOption = "",
-    insecure_plaintext: PlaintextOption = False,
 ) -> None:
     """A node was retired: expect its agent no more. Needs the role admin.
 
     Its deviations stay. If it reports again, it is expected again.
     """
-    reaching = Reaching(collector, tls_ca, tls_cert, tls_key, token_file, insecure_plaintext)
     with reaching.client() as client:
         client.forget_agent(pb.ForgetAgentRequest(node=node))
     typer.echo(f"the agent of node '{escape(node)}' is forgotten")

@@ -7,8 +7,7 @@ modules ``baseline_…``, one for each group of commands.
 from __future__ import annotations
 
 import os
-import pwd
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,8 +30,6 @@ SHORT = 12
 """Digits shown of a digest, as engines show them."""
 MAX_REASON = 1_000
 """Characters of a reason: some sentences."""
-MAX_AUTHOR = 200
-"""Characters of a name."""
 LISTED = 10
 """Candidates named where one was meant."""
 
@@ -138,24 +135,6 @@ def _candidates(baselines: list[Baseline]) -> str:
 
 
 # --- who decides ------------------------------------------------------------------------------------------------------
-
-
-def author_or_default(author: str) -> str:
-    """Return ``author``, or else the name of the person at the terminal. Raises DecisionError."""
-    if len(author) > MAX_AUTHOR:
-        raise DecisionError(f"--author has at most {MAX_AUTHOR} characters, not {len(author)}")
-    return author.strip() or os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or _user_name()
-
-
-def _user_name() -> str:
-    """Who logged in, also after ``su``; else whom the process belongs to."""
-    numbers: list[Callable[[], int]] = [lambda: int(Path("/proc/self/loginuid").read_text()), os.getuid]
-    for number in numbers:
-        try:
-            return pwd.getpwuid(number()).pw_name
-        except (OSError, ValueError, KeyError, OverflowError):
-            continue  # no login, as in a container or a cron job; or a user without a name
-    return f"uid {os.getuid()}"
 
 
 def checked_reason(reason: str) -> str:

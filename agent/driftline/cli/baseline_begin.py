@@ -14,10 +14,10 @@ import typer
 
 from driftline.baseline.carry import carry, unconfirmed
 from driftline.baseline.decisions import DecisionError
+from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
     Reason,
-    author_or_default,
     checked_reason,
     label,
     numbered,

@@ -24,11 +24,11 @@ from driftline.baseline.decisions import (
 from driftline.baseline.matching import Matcher
 from driftline.baseline.schema import Baseline, Excuse, Standing
 from driftline.baseline.wording import shortened, text_of
+from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
     Image,
     Reason,
-    author_or_default,
     changing,
     checked_reason,
     day,

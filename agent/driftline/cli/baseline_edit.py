@@ -23,11 +23,11 @@ from driftline.baseline.files import read_file
 from driftline.baseline.schema import Baseline
 from driftline.baseline.store import BaselineStore
 from driftline.baseline.yamltext import from_yaml, to_yaml
+from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
     Image,
     Reason,
-    author_or_default,
     checked_reason,
     find,
     label,

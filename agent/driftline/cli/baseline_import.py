@@ -17,9 +17,9 @@ from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.keys import PublicKey
 from driftline.baseline.signing.verification import read_envelope, read_statement, verify
 from driftline.baseline.store import BaselineStore
+from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
-    author_or_default,
     checked_reason,
     day,
     label,

@@ -16,11 +16,11 @@ from driftline.baseline.decisions import DecisionError, needing_review
 from driftline.baseline.diff import Diff, compare
 from driftline.baseline.schema import Baseline
 from driftline.baseline.store import BaselineStore
+from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
     Image,
     Reason,
-    author_or_default,
     changing,
     checked_reason,
     find,

@@ -6,35 +6,27 @@ matches, the store keeps it. Next: the collector's ``silences``.
 
 from __future__ import annotations
 
-import os
-import pwd
 import time
 from typing import Annotated
 
 import typer
 
-from driftline.cli.reaching import (
-    CaOption,
-    CertOption,
-    CollectorOption,
-    KeyOption,
-    PlaintextOption,
-    Reaching,
-    TokenOption,
-)
+from driftline.cli.authors import author_or_default
+from driftline.cli.reaching import Reaching, with_collector
 from driftline.cli.render import grouped
 from driftline.cli.silencetext import local_minute, silence_line, who
 from driftline.cli.tail import moment
 from driftline.errors import SettingsError
 from driftline.text import escape
-from driftline.wire.address import DEFAULT_COLLECTOR
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.matchers import FIELDS, parse_matcher
 
 _Author = Annotated[str, typer.Option(help="Who you are. Default: your login name.")]
 
 
+@with_collector
 def add(
+    reaching: Reaching,
     matcher: Annotated[
         list[str],
         typer.Option(
@@ -47,12 +39,6 @@ def add(
     reason: Annotated[str, typer.Option(help="Why it need not be told; shown to everybody who follows.")],
     expires: Annotated[str, typer.Option(metavar="WHEN", help="In 90s, 30m, 2h, 7d, or at 2026-11-23T14:00.")],
     author: _Author = "",
-    collector: CollectorOption = DEFAULT_COLLECTOR,
-    tls_ca: CaOption = "",
-    tls_cert: CertOption = "",
-    tls_key: KeyOption = "",
-    token_file: TokenOption = "",
-    insecure_plaintext: PlaintextOption = False,
 ) -> None:
     """Leave deviations out of tails and outputs for a while.
 
@@ -62,26 +48,20 @@ def add(
     silence = pb.Silence(
         matchers=map(parse_matcher, matcher),
         reason=escape(reason),
-        author=escape(author or _login()),
+        author=escape(author_or_default(author)),
         expires_wall_ns=_expiry(expires, now),
     )
-    reaching = Reaching(collector, tls_ca, tls_cert, tls_key, token_file, insecure_plaintext)
     with reaching.client() as client:
         made = client.add_silence(silence)
     typer.echo(f"silence {made.id} by {who(made)} is in force until {local_minute(made.expires_wall_ns)}")
 
 
+@with_collector
 def list_silences(
+    reaching: Reaching,
     ended: Annotated[bool, typer.Option("--ended", help="Those that ended, too.")] = False,
-    collector: CollectorOption = DEFAULT_COLLECTOR,
-    tls_ca: CaOption = "",
-    tls_cert: CertOption = "",
-    tls_key: KeyOption = "",
-    token_file: TokenOption = "",
-    insecure_plaintext: PlaintextOption = False,
 ) -> None:
     """List silences and what each hides."""
-    reaching = Reaching(collector, tls_ca, tls_cert, tls_key, token_file, insecure_plaintext)
     with reaching.client() as client:
         found = client.list_silences(ended).silences
     now = time.time_ns()
@@ -91,23 +71,18 @@ def list_silences(
         typer.echo("no silence is in force")
 
 
+@with_collector
 def end(
+    reaching: Reaching,
     silence: Annotated[str, typer.Argument(metavar="ID", help="Its id, as listed.")],
     author: _Author = "",
-    collector: CollectorOption = DEFAULT_COLLECTOR,
-    tls_ca: CaOption = "",
-    tls_cert: CertOption = "",
-    tls_key: KeyOption = "",
-    token_file: TokenOption = "",
-    insecure_plaintext: PlaintextOption = False,
 ) -> None:
     """End a silence before its time. Needs the role reviewer.
 
     What it hid from outputs is not sent later; it is in the store.
     """
-    reaching = Reaching(collector, tls_ca, tls_cert, tls_key, token_file, insecure_plaintext)
     with reaching.client() as client:
-        ended = client.end_silence(pb.EndSilenceRequest(id=silence, author=escape(author or _login())))
+        ended = client.end_silence(pb.EndSilenceRequest(id=silence, author=escape(author_or_default(author))))
     typer.echo(f"silence {ended.id} has ended; it hid {grouped(ended.hidden)} deviations")
 
 
@@ -125,10 +100,3 @@ def _expiry(text: str, now_ns: int) -> int:
     if at <= now_ns:
         raise SettingsError(f"'{escape(text)}' is in the past", "write 30m, 2h, 7d or a time to come")
     return at
-
-
-def _login() -> str:
-    try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"

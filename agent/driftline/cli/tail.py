@@ -26,17 +26,15 @@ from rich.text import Text
 
 from driftline.cli import render
 from driftline.cli.main import printable
-from driftline.cli.reaching import CollectorOption
+from driftline.cli.reaching import Reaching, with_collector
 from driftline.cli.silencetext import silence_line
 from driftline.errors import CollectorError, RecordError, SettingsError
 from driftline.nouns import Deviation, Kind, Severity
 from driftline.text import escape
-from driftline.wire.address import DEFAULT_COLLECTOR
 from driftline.wire.backoff import Backoff
 from driftline.wire.client import CollectorClient
 from driftline.wire.convert import SEVERITY_TO_WIRE, deviation_from_wire
-from driftline.wire.credentials import SHOUT, TOKEN_VARIABLE, Credentials, Link, read_token
-from driftline.wire.credentials_files import TlsPaths
+from driftline.wire.credentials import Link
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.jsontext import deviation_to_json
 
@@ -51,8 +49,9 @@ INTERRUPTED = 130  # exit status of a program ended by Ctrl-C, as shells count i
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+@with_collector
 def command(
-    collector: CollectorOption = DEFAULT_COLLECTOR,
+    reaching: Reaching,
     severity: Annotated[Severity, typer.Option(help="This severity and above.")] = Severity.INFO,
     kind: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help="Kind, or its beginning (exec, file.write). Repeatable.")
@@ -68,26 +67,13 @@ def command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Process tree, file, digest, notes.")] = False,
     silenced: Annotated[bool, typer.Option("--silenced", help="Show what silences hide, too.")] = False,
     follow: Annotated[bool, typer.Option(help="Wait for new ones. Without: end after the stored ones.")] = True,
-    tls_ca: Annotated[str, typer.Option(metavar="FILE", help="PEM file with the CA of the collector.")] = "",
-    tls_cert: Annotated[str, typer.Option(metavar="FILE", help="PEM file with your certificate.")] = "",
-    tls_key: Annotated[str, typer.Option(metavar="FILE", help="PEM file with its private key.")] = "",
-    token_file: Annotated[
-        str, typer.Option(metavar="FILE", help=f"File with your token. Without: {TOKEN_VARIABLE}, if set.")
-    ] = "",
-    insecure_plaintext: Annotated[
-        bool, typer.Option("--insecure-plaintext", help="Read from another machine unencrypted.")
-    ] = False,
 ) -> None:
     """Follow deviations as they happen.
 
     With --no-follow and no --since, all stored deviations are shown. Colours: only on a terminal, and not if NO_COLOR
     is set.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # what fails, we say ourselves
-    paths = TlsPaths(tls_ca, tls_cert, tls_key)
-    link = Link(collector, Credentials(paths, read_token(token_file), insecure_plaintext))
-    if link.plaintext_abroad:
-        _say(SHOUT.format(link.target))
+    link = reaching.link()
     wanted = pb.DeviationFilter(
         minimum_severity=SEVERITY_TO_WIRE[severity],
         kinds=map(known_kind, kind or ()),

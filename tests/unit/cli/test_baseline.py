@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from driftline.baseline.schema import Baseline, State
-from driftline.cli import baseline as shared
+from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import matching
 from unit.cli.baselines import NEW, OLD, Node, web
 
@@ -79,13 +79,13 @@ def test_a_node_that_learned_nothing(empty: Node) -> None:
 def test_who_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SUDO_USER", "DOAS_USER"):
         monkeypatch.delenv(name, raising=False)
-    assert shared.author_or_default(" ann ") == "ann"
-    assert shared.author_or_default("") in {user.pw_name for user in pwd.getpwall()} | {f"uid {os.getuid()}"}
+    assert author_or_default(" ann ") == "ann"
+    assert author_or_default("") in {user.pw_name for user in pwd.getpwall()} | {f"uid {os.getuid()}"}
     nobody: dict[int, str] = {}
     monkeypatch.setattr(pwd, "getpwuid", nobody.__getitem__)
-    assert shared.author_or_default("") == f"uid {os.getuid()}"
+    assert author_or_default("") == f"uid {os.getuid()}"
     monkeypatch.setenv("SUDO_USER", "ben")
-    assert shared.author_or_default("") == "ben"
+    assert author_or_default("") == "ben"
 
 
 def test_a_name_is_short(node: Node) -> None:
