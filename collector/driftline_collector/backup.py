@@ -21,6 +21,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from driftline.baseline.files import sync_directory
 from driftline.errors import SettingsError, StateError
 from driftline.text import escape
 from driftline_collector import schema, sqlite_file
@@ -45,7 +46,7 @@ def backup(state: Path, target: Path) -> int:
         _check(temporary)
         os.link(temporary, target)  # unlike a rename, never over a file that came meanwhile
         temporary.unlink()
-        _flush(target.parent)
+        sync_directory(target.parent)
     return target.stat().st_size
 
 
@@ -70,7 +71,7 @@ def restore(file: Path, state: Path) -> Path | None:
                 os.chown(temporary, owner.st_uid, owner.st_gid)
             kept = _keep(target)
             temporary.replace(target)
-            _flush(state)
+            sync_directory(state)
     return kept
 
 
@@ -138,11 +139,3 @@ def _explained(source: Path, target: Path) -> Iterator[None]:
     except OSError as error:
         message = f"{escape(str(target))} cannot be written: {error.strerror}"
         raise StateError(message, "check free space and permissions of its directory") from error
-
-
-def _flush(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from driftline.baseline.inventory.keeper import Keeper
 from driftline.inventories import Inventories, may_read_layers
 from driftline.nouns import RecordFlag
 from unit.baseline.making import SUBJECT, executed
-from unit.inventory.roots import DATA, debian, fill
+from unit.inventory.keepers import wait, working
+from unit.inventory.roots import debian, fill
 
 IMAGE = "sha256:" + "a" * 64
 WEB = replace(SUBJECT, image_digest=IMAGE)
@@ -22,20 +22,10 @@ IS_INIT = int(RecordFlag.IS_INIT)
 FIRST = executed(by="", flags=IS_INIT)
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    sboms = fill(tmp_path / "sboms", {f"{IMAGE.replace(':', '-')}.json": (DATA / "cyclonedx-1.5.json").read_bytes()})
-    found = Keeper(str(tmp_path / "state"), str(sboms))
-    found.start()
-    yield found
-    assert found.stop()
+    with working(tmp_path, IMAGE) as found:
+        yield found
 
 
 def mounted(monkeypatch: pytest.MonkeyPatch, *layers: Path) -> list[int]:

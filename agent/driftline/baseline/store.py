@@ -275,12 +275,13 @@ class BaselineStore:
         """Return what the baseline filed under ``name`` is judged by: a fifth of the time of ``load_one``."""
         path = self.directory(name) / MSGPACK
         try:
-            self._see(name, self._stamp(path))
-            if not path.exists():
-                return None
-            return self._read(path, load_matcher, _name_of)
+            stamp = self._stamp(path)
         except StateError as error:
             return error
+        self._see(name, stamp)
+        if stamp == ABSENT:
+            return None
+        return self._read(path, load_matcher, _name_of)
 
     def revisions(self, name: str) -> list[Revision]:
         """Return the revisions kept of a baseline, oldest first."""

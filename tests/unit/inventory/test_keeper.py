@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -22,26 +22,17 @@ from driftline.baseline.inventory.packed import path_of
 from driftline.baseline.inventory.schema import InventoryError
 from driftline.errors import DriftlineError
 from driftline.nouns import Loss
-from unit.inventory.roots import DATA, debian, fill
+from unit.inventory.keepers import wait, working
+from unit.inventory.roots import debian, fill
 
 IMAGE = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    sboms = fill(tmp_path / "sboms", {f"{IMAGE.replace(':', '-')}.json": (DATA / "cyclonedx-1.5.json").read_bytes()})
-    found = Keeper(str(tmp_path / "state"), str(sboms))
-    found.start()
-    yield found
-    assert found.stop()
+    with working(tmp_path, IMAGE) as found:
+        yield found
 
 
 def test_it_is_made_with_the_images_own_sbom_and_then_there(keeper: Keeper, tmp_path: Path) -> None:
