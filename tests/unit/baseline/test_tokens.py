@@ -65,6 +65,7 @@ _UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
         ("/etc/nginx/conf.d/sedaBcD3x", "/etc/nginx/conf.d/sed{tmp}"),
         ("/var/cache/apt/srcpkgcache.bin.WUKUEM", "/var/cache/apt/srcpkgcache.bin.{tmp}"),
         ("/var/lib/shop/order10093438204798831964.tmp", "/var/lib/shop/order{tmp}.tmp"),
+        ("/var/lib/shop/order5665400571569157.tmp", "/var/lib/shop/order{tmp}.tmp"),
         ("/var/lib/php/sessions/sess_1234567890abcdefghijkl", "/var/lib/php/sessions/sess_{tmp}"),
         ("/srv/.nfs000000000001234500000001", "/srv/.nfs{tmp}"),
         ("/app/__pycache__/a.cpython-311.pyc.140233", "/app/__pycache__/a.cpython-311.pyc.{num}"),
