@@ -29,6 +29,7 @@ from rig.agent import Agent
 
 ORDER_SECONDS = 40.0
 READY_SECONDS = 30.0  # a Java server on a busy machine
+START_ATTEMPTS = 5
 END_SECONDS = 15.0
 NAMESPACE = f"{session.TOKEN}-servers"
 """Of containerd, and so the cgroup above: the agent's only root. Of this process alone: others may use the machine."""
@@ -72,15 +73,15 @@ class Container:
     # --- its life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Run it, and wait until it answers; once more if it does not, as an orchestrator does: PostgreSQL refuses to
-        start where another process has the number its predecessor wrote down."""
-        for last in (False, True):
+        """Run it, and wait until it answers; again if it does not, as an orchestrator does: PostgreSQL refuses to start
+        where another process has the number its predecessor wrote down, and in a container numbers are low."""
+        for left in reversed(range(START_ATTEMPTS)):
             self._run()
             try:
                 self._wait()
                 return
             except OSError as error:
-                if last:
+                if not left:
                     raise RuntimeError(f"{self.server.name} does not answer: {error}") from error
                 self._stand.daemon.remove(self.task.id, self._stand.namespace)
 
