@@ -20,6 +20,11 @@ FORGET_AGENT: Final = f"/{SERVICE}/ForgetAgent"
 ADD_SILENCE: Final = f"/{SERVICE}/AddSilence"
 LIST_SILENCES: Final = f"/{SERVICE}/ListSilences"
 END_SILENCE: Final = f"/{SERVICE}/EndSilence"
+LIST_BASELINES: Final = f"/{SERVICE}/ListBaselines"
+GET_BASELINE: Final = f"/{SERVICE}/GetBaseline"
+FETCH_BASELINE: Final = f"/{SERVICE}/FetchBaseline"
+PUBLISH_BASELINE: Final = f"/{SERVICE}/PublishBaseline"
+REVOKE_BASELINE: Final = f"/{SERVICE}/RevokeBaseline"
 
 BATCH_DEVIATIONS: Final = 512
 """Most deviations in one message: at about 1 KiB each, half a MiB, which commits in some milliseconds."""
@@ -32,6 +37,15 @@ DEVIATION_BYTES: Final = 1024 * 1024
 
 MESSAGE_BYTES: Final = 4 * 1024 * 1024
 """Largest message taken, gRPC's own default: more than a batch and its largest last member together."""
+
+PART_BYTES: Final = 256 * 1024
+"""Largest piece of a baseline: a deviation behind it waits some milliseconds."""
+
+WHOLE_BYTES: Final = 64 * 1024 * 1024
+"""Largest baseline taken, compressed or not: 100 000 behaviours are about half of it."""
+
+MAX_IN_USE: Final = 2_000
+"""Baselines an agent lists as in use, some 250 bytes each."""
 
 KEEPALIVE_MS: Final = 10_000
 """Pause after which an idle connection is probed: a dead peer behind a silent network is noticed within 15 s."""

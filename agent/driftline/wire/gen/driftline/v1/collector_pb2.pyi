@@ -1,3 +1,4 @@
+from driftline.wire.gen.driftline.v1 import baseline_pb2 as _baseline_pb2
 from driftline.wire.gen.driftline.v1 import deviation_pb2 as _deviation_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -22,44 +23,60 @@ MATCHER_OPERATOR_CONTAINS: MatcherOperator
 MATCHER_OPERATOR_NOT_CONTAINS: MatcherOperator
 
 class ReportRequest(_message.Message):
-    __slots__ = ("hello", "batch", "heartbeat", "goodbye")
+    __slots__ = ("hello", "batch", "heartbeat", "goodbye", "baselines_in_use", "baseline_part", "baseline_outcome")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    BASELINES_IN_USE_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_PART_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     batch: Batch
     heartbeat: Heartbeat
     goodbye: Goodbye
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    baselines_in_use: _baseline_pb2.BaselinesInUse
+    baseline_part: _baseline_pb2.BaselinePart
+    baseline_outcome: _baseline_pb2.BaselineOutcome
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., baselines_in_use: _Optional[_Union[_baseline_pb2.BaselinesInUse, _Mapping]] = ..., baseline_part: _Optional[_Union[_baseline_pb2.BaselinePart, _Mapping]] = ..., baseline_outcome: _Optional[_Union[_baseline_pb2.BaselineOutcome, _Mapping]] = ...) -> None: ...
 
 class ReportResponse(_message.Message):
-    __slots__ = ("welcome", "acknowledgement")
+    __slots__ = ("welcome", "acknowledgement", "baseline_wanted", "baseline_part", "revocation")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_WANTED_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_PART_FIELD_NUMBER: _ClassVar[int]
+    REVOCATION_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     acknowledgement: Acknowledgement
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
+    baseline_wanted: _baseline_pb2.BaselineWanted
+    baseline_part: _baseline_pb2.BaselinePart
+    revocation: _baseline_pb2.Revocation
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., baseline_wanted: _Optional[_Union[_baseline_pb2.BaselineWanted, _Mapping]] = ..., baseline_part: _Optional[_Union[_baseline_pb2.BaselinePart, _Mapping]] = ..., revocation: _Optional[_Union[_baseline_pb2.Revocation, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("node", "version", "abi", "boot_id")
+    __slots__ = ("node", "version", "abi", "boot_id", "takes_baselines")
     NODE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ABI_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
+    TAKES_BASELINES_FIELD_NUMBER: _ClassVar[int]
     node: str
     version: str
     abi: int
     boot_id: str
-    def __init__(self, node: _Optional[str] = ..., version: _Optional[str] = ..., abi: _Optional[int] = ..., boot_id: _Optional[str] = ...) -> None: ...
+    takes_baselines: bool
+    def __init__(self, node: _Optional[str] = ..., version: _Optional[str] = ..., abi: _Optional[int] = ..., boot_id: _Optional[str] = ..., takes_baselines: _Optional[bool] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("store_id", "version")
+    __slots__ = ("store_id", "version", "takes_baselines")
     STORE_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    TAKES_BASELINES_FIELD_NUMBER: _ClassVar[int]
     store_id: str
     version: str
-    def __init__(self, store_id: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    takes_baselines: bool
+    def __init__(self, store_id: _Optional[str] = ..., version: _Optional[str] = ..., takes_baselines: _Optional[bool] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("sequence", "deviations")
@@ -331,3 +348,75 @@ class AgentStatus(_message.Message):
     stopped: bool
     troubles: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., last_seen_wall_ns: _Optional[int] = ..., connected: _Optional[bool] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rejected: _Optional[int] = ..., transport: _Optional[str] = ..., session: _Optional[str] = ..., stopped: _Optional[bool] = ..., troubles: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListBaselinesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListBaselinesResponse(_message.Message):
+    __slots__ = ("baselines",)
+    BASELINES_FIELD_NUMBER: _ClassVar[int]
+    baselines: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.BaselineSummary]
+    def __init__(self, baselines: _Optional[_Iterable[_Union[_baseline_pb2.BaselineSummary, _Mapping]]] = ...) -> None: ...
+
+class GetBaselineRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetBaselineResponse(_message.Message):
+    __slots__ = ("summary", "nodes", "revocations")
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    summary: _baseline_pb2.BaselineSummary
+    nodes: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.NodeBaseline]
+    revocations: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.Revocation]
+    def __init__(self, summary: _Optional[_Union[_baseline_pb2.BaselineSummary, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[_baseline_pb2.NodeBaseline, _Mapping]]] = ..., revocations: _Optional[_Iterable[_Union[_baseline_pb2.Revocation, _Mapping]]] = ...) -> None: ...
+
+class FetchBaselineRequest(_message.Message):
+    __slots__ = ("name", "merged", "published", "node")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MERGED_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    merged: bool
+    published: bool
+    node: str
+    def __init__(self, name: _Optional[str] = ..., merged: _Optional[bool] = ..., published: _Optional[bool] = ..., node: _Optional[str] = ...) -> None: ...
+
+class FetchBaselineResponse(_message.Message):
+    __slots__ = ("part",)
+    PART_FIELD_NUMBER: _ClassVar[int]
+    part: _baseline_pb2.BaselinePart
+    def __init__(self, part: _Optional[_Union[_baseline_pb2.BaselinePart, _Mapping]] = ...) -> None: ...
+
+class PublishBaselineRequest(_message.Message):
+    __slots__ = ("part", "reason", "author")
+    PART_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    part: _baseline_pb2.BaselinePart
+    reason: str
+    author: str
+    def __init__(self, part: _Optional[_Union[_baseline_pb2.BaselinePart, _Mapping]] = ..., reason: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class PublishBaselineResponse(_message.Message):
+    __slots__ = ("published",)
+    PUBLISHED_FIELD_NUMBER: _ClassVar[int]
+    published: _baseline_pb2.Published
+    def __init__(self, published: _Optional[_Union[_baseline_pb2.Published, _Mapping]] = ...) -> None: ...
+
+class RevokeBaselineRequest(_message.Message):
+    __slots__ = ("revocation",)
+    REVOCATION_FIELD_NUMBER: _ClassVar[int]
+    revocation: _baseline_pb2.Revocation
+    def __init__(self, revocation: _Optional[_Union[_baseline_pb2.Revocation, _Mapping]] = ...) -> None: ...
+
+class RevokeBaselineResponse(_message.Message):
+    __slots__ = ("revocation",)
+    REVOCATION_FIELD_NUMBER: _ClassVar[int]
+    revocation: _baseline_pb2.Revocation
+    def __init__(self, revocation: _Optional[_Union[_baseline_pb2.Revocation, _Mapping]] = ...) -> None: ...
