@@ -45,16 +45,16 @@ def _connect(running: Running, database: str = "postgres", *, tls: bool = False)
 
 
 def _sql(running: Running, *statements: str, database: str = "postgres", tls: bool = False) -> None:
-    with _connect(running, database, tls=tls) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
+    try:
+        with _connect(running, database, tls=tls) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+    except psycopg.Error as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _ready(running: Running, _chance: Random) -> None:
-    try:
-        _sql(running, "CREATE TABLE IF NOT EXISTS orders (id serial PRIMARY KEY, what text, at timestamptz)")
-    except psycopg.OperationalError as error:
-        raise ConnectionError(str(error)) from error
+    _sql(running, "CREATE TABLE IF NOT EXISTS orders (id serial PRIMARY KEY, what text, at timestamptz)")
 
 
 def _orders(running: Running, chance: Random) -> None:
@@ -65,7 +65,7 @@ def _orders(running: Running, chance: Random) -> None:
 
 
 def _table(running: Running, chance: Random) -> None:
-    name = f"t{chance.randrange(10**6)}"
+    name = f"t{chance.randrange(10**12)}"
     _sql(
         running,
         f"CREATE TABLE {name} AS SELECT i, repeat(md5(i::text), {chance.randint(1, 100)}) AS long"
@@ -82,7 +82,7 @@ def _probe(running: Running, _chance: Random) -> None:
 
 
 def _database(running: Running, chance: Random) -> None:
-    name = f"db{chance.randrange(10**6)}"
+    name = f"db{chance.randrange(10**12)}"
     _sql(running, f"CREATE DATABASE {name}")
     _sql(running, "CREATE TABLE a AS SELECT generate_series(1, 1000) AS i", "VACUUM FULL a", database=name)
     _sql(running, f"DROP DATABASE {name}")
