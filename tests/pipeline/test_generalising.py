@@ -50,3 +50,19 @@ def test_files_written_under_new_names_are_expected_but_not_code_or_hidden_ones(
     unexpected = ("/data/shop/new.php", "/data/shop/.new.jpg", "/data/shop/new", "/data/job-1234.log.sh")
     line.feed(*(init.open(path, WRITE, Origin.VOLUME) for path in unexpected))
     assert [one.what for one in line.of(Kind.FILE_WRITE_UNKNOWN)] == list(unexpected)
+
+
+def test_new_names_of_one_sort_are_one_deviation_and_hidden_or_executed_ones_are_not() -> None:
+    line, box = Line(), Box(Clock())
+    init = start(line, box)
+    line.wait(20)
+    alike = [f"/data/upload-{number}" for number in range(1_000, 1_005)]
+    apart = ["/data/.upload-1234", "/data/.upload-1235", "/data/upload-1234.php", "/data/upload-1235.php"]
+    line.feed(*(init.open(path, WRITE, Origin.VOLUME) for path in (*alike, *apart)))
+    line.feed(*(init.run(path, origin=Origin.VOLUME)[0] for path in alike[:2]))
+    assert [one.what for one in line.of(Kind.FILE_WRITE_UNKNOWN)] == [alike[0], *apart]
+    assert [one.what for one in line.of(Kind.EXEC_DRIFT)] == alike[:2]
+    line.wait(61)
+    (told,) = (one for one in line.of(Kind.FILE_WRITE_UNKNOWN) if one.what == alike[0])
+    assert told.count == len(alike)
+    assert told.notes == (f"counted with it: other files called /data/upload-{{num}}, such as {', '.join(alike[1:4])}",)

@@ -13,9 +13,9 @@ from collections.abc import Container, Iterable, Mapping
 from driftline.baseline.addresses import is_host_name
 from driftline.baseline.networks import Networks
 from driftline.baseline.paths import DISK, stands_alone
-from driftline.baseline.pattern import STAR, PatternError, decode, plain
+from driftline.baseline.pattern import STAR, PatternError, decode, has_classes, plain
 from driftline.baseline.schema import REVIEWED, Entry, Standing
-from driftline.baseline.tokens import canonical
+from driftline.baseline.tokens import canonical, shard_pattern, shards_above
 from driftline.baseline.trie import Trie
 from driftline.nouns import EPHEMERAL, Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
@@ -40,7 +40,9 @@ class Matcher:
     __slots__ = (
         "_classes",
         "_folds",
+        "_mixed",
         "_networks",
+        "_shards",
         "_written",
         "connects",
         "disks",
@@ -70,7 +72,9 @@ class Matcher:
         self.pending: frozenset[Behaviour] = frozenset()
         self.rejected: frozenset[Behaviour] = frozenset()
         self._classes: dict[str, int] = {}  # patterns of classes alone → bits
+        self._shards: dict[str, int] = {}  # patterns of directories that may be listed for the files in them → bits
         self._folds: Trie | None = None  # patterns with wildcards
+        self._mixed = False  # whether any of those has classes as well
         self._networks: Networks | None = None
         self._written = False  # whether any pattern is a person's
         if isinstance(entries, Mapping):
@@ -151,44 +155,45 @@ class Matcher:
         self._written = self._written or written
         if STAR not in text:
             self._classes[path] = self._classes.get(path, 0) | bits
+            for directory in shards_above(path):
+                self._shards[directory] = (
+                    self._shards.get(directory, 0) | READ | (bits >> _WRITTEN and READ << _WRITTEN)
+                )
             return
         if self._folds is None:
             self._folds = Trie()
         self._folds.add(text, bits)
+        self._mixed = self._mixed or has_classes(text)
 
     def _add_literal(self, path: str, bits: int) -> None:
         path = sys.intern(path)
         self.opens[path] = self.opens.get(path, 0) | bits
 
-    def open_bits(self, path: str, image: bool, wanted: int = WRITE) -> int:
+    def open_bits(self, path: str, image: bool, wanted: int = WRITE, listing: bool = False) -> int:
         """Which of ``READ`` and ``WRITE`` (it covers the read) of the raw ``path`` are expected.
 
         ``image``: the file is the image's own; then only literals count, and patterns a person wrote. ``wanted``: READ
-        if a write does not matter; looking ends where it is found.
+        if a write does not matter; looking ends where it is found. ``listing``: it is a directory, opened for reading;
+        those a cache sorts its files into (``tokens.shard_pattern``) may be listed if the files are expected.
         """
         enough = _BITS if wanted == READ else WRITE
         bits = self.opens.get(path, 0)
         if image and not self._written:
             return bits
-        if not bits & enough and self._folds is not None:
-            bits |= self._folded(self._folds, path, path, image)
-        if bits & enough or (not self._classes and self._folds is None):
+        folds = self._folds
+        if folds is not None and not bits & enough and (found := folds.worth(path)):
+            bits |= _folded(found, path, image)
+        if bits & enough or not (self._classes or self._mixed):
             return bits
         text = canonical(path)
         if text is not path:
-            bits |= _counted(self._classes.get(text, 0), image)
-            if not bits & enough and self._folds is not None:
-                bits |= self._folded(self._folds, path, decode(text), image)
+            if found := self._classes.get(text, 0):
+                bits |= _counted(found, image)
+            if folds is not None and self._mixed and not bits & enough:  # all other folds were asked about ``path``
+                bits |= _folded(folds.worth(decode(text)), path, image)
+        if listing and self._shards and not bits:
+            bits = _counted(self._shards.get(shard_pattern(path), 0), image)
         return bits
-
-    @staticmethod
-    def _folded(folds: Trie, path: str, text: str, image: bool) -> int:
-        """Bits from patterns with wildcards of ``text``, a form of the raw ``path``.
-
-        A wildcard nobody wrote says nothing of a path whose very name matters: a key, code, a hidden file.
-        """
-        found = folds.worth(text)
-        return _counted(found, image or stands_alone(path)) if found else 0
 
     def connects_to(self, protocol: str, address: str, port: int, names: Iterable[str] = ()) -> bool:
         """Whether a connect is expected, by its folded ``address``, one of its ``names``, or a network it is in."""
@@ -240,6 +245,14 @@ class Matcher:
 def _is_disk(path: str, written: bool, checks: Container[str]) -> bool:
     """Whether a person allowed a raw disk there: approved what failed that check, or wrote its name."""
     return DISK.check in checks or (written and path.startswith("/dev/"))
+
+
+def _folded(bits: int, path: str, image: bool) -> int:
+    """What a wildcard's ``bits`` are worth for the raw ``path``.
+
+    One that nobody wrote says nothing of a path whose very name matters: a key, code, a hidden file.
+    """
+    return _counted(bits, image or stands_alone(path)) if bits else 0
 
 
 def _counted(bits: int, only_written: bool) -> int:

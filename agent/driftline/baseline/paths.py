@@ -160,6 +160,8 @@ _WRITE_SUFFIXES: tuple[tuple[tuple[str, ...], PathRule], ...] = (
     (("/proc/sys/kernel/randomize_va_space", "/etc/request-key.conf"), _ESCAPE),
 )
 _CODE_STARTS = (*_PROGRAM_DIRS, *_LIBRARY_DIRS, "/opt/", *(one for starts, _rule in _WRITE_STARTS for one in starts))
+_CODE_ROOTS = tuple({start[: start.index("/", 1)] for start in _CODE_STARTS})
+"""The few directories those are in: most paths are done with after these."""
 _CODE_ENDS = ("/mem", *(suffix for suffixes, _rule in _WRITE_SUFFIXES for suffix in suffixes))
 
 
@@ -169,9 +171,9 @@ def code_write(path: str) -> PathRule | None:
     CPython's own cache (``__pycache__``) is left out: Python writes it beside every module it loads as root, and an
     image without it does so at its first start. Such a write is judged like any other.
     """
-    if path.startswith(_CODE_STARTS) or path.endswith(_CODE_ENDS) or "-packages/" in path:
+    if (path.startswith(_CODE_ROOTS) and path.startswith(_CODE_STARTS)) or path.endswith(_CODE_ENDS):
         return _code_write(path)
-    return None
+    return _code_write(path) if "-packages/" in path else None
 
 
 def _code_write(path: str) -> PathRule | None:
@@ -214,14 +216,18 @@ _CODE_ENDINGS = (
     *(".exe", ".dll", ".elf", ".service", ".timer"),
 )
 _KEY_ENDINGS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".env")
-_TELLING_ENDINGS = (*_CODE_ENDINGS, *_KEY_ENDINGS)
+_TELLING_ENDINGS = frozenset((*_CODE_ENDINGS, *_KEY_ENDINGS))
 _LIBRARY = ".so."  # libx.so.1.2
+_TELLING_NAMES = frozenset(end.rpartition("/")[2] for end in (*_READ_ENDS, *_CODE_ENDS))
 
 
 def is_telling(path: str) -> bool:
     """Whether the very name of ``path`` matters: a secret, a key, code. One such file says nothing of the next."""
-    if path.endswith(_TELLING_ENDINGS) or _LIBRARY in path or "/__pycache__/" in path:
+    name = path[path.rfind("/") + 1 :]
+    if name[name.rfind(".") :] in _TELLING_ENDINGS or _LIBRARY in path or "/__pycache__/" in path:
         return True
+    if not (name in _TELLING_NAMES or path.startswith(_CODE_ROOTS) or "-packages/" in path or _is_near_secrets(path)):
+        return False
     return sensitive_read(path) is not None or code_write(path) is not None
 
 

@@ -31,6 +31,7 @@ _MARKS = {name: chr(0xD800 + place) for place, name in enumerate(CLASSES)}
 _SHOWN = 20  # characters of what is malformed
 _SPECIAL = re.compile(r"[\\{}*]")
 _TOKEN = re.compile(r"\\([\\{}*])|\{([a-z]+)\}|(\*+)|[\\{}]")
+_CLASS = re.compile(f"[{_MARKS[CLASSES[0]]}-{_MARKS[CLASSES[-1]]}]")
 _MARK = re.compile(f"[{_MARKS[CLASSES[0]]}-{STAR}]")
 
 _NAME = "\0"  # stands for a name only a wildcard can mean: no path holds NUL
@@ -72,6 +73,11 @@ def is_pattern(text: str) -> bool:
 def has_wildcards(pattern: str) -> bool:
     """Whether ``pattern`` has a ``*`` that is no literal one. Raises PatternError."""
     return "*" in pattern and STAR in decode(pattern)
+
+
+def has_classes(text: str) -> bool:
+    """Whether the decoded ``text`` has token classes."""
+    return _CLASS.search(text) is not None
 
 
 def decode(pattern: str) -> str:

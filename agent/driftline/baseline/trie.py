@@ -71,8 +71,10 @@ class Trie:
             following: list[Trie] = []
             for node in nodes:
                 worth |= node._deep
-                if segment != DEEP:
-                    node._follow(segment, following)
+                if node._names is not None and (child := node._names.get(segment)) is not None:
+                    following.append(child)
+                if node._wild is not None and segment and segment != DEEP:
+                    _follow(node._wild, node._lengths, segment, following)
             if not following:
                 return worth
             nodes = following
@@ -80,16 +82,13 @@ class Trie:
             worth |= node._here
         return worth
 
-    def _follow(self, segment: str, following: list[Trie]) -> None:
-        """Append the children ``segment`` leads to."""
-        if self._names is not None and segment in self._names:
-            following.append(self._names[segment])
-        if self._wild is None:
-            return
-        for before in self._lengths if segment else ():
-            endings = self._wild.get(segment[:before])
-            if endings is not None and before <= len(segment):
-                _ending(endings, segment, before, following)
+
+def _follow(wild: dict[str, _Endings], lengths: tuple[int, ...], segment: str, following: list[Trie]) -> None:
+    """Append the children ``segment`` leads to by wildcards."""
+    for before in lengths:
+        endings = wild.get(segment[:before])
+        if endings is not None and before <= len(segment):
+            _ending(endings, segment, before, following)
 
 
 def _with(lengths: tuple[int, ...], length: int) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from driftline.verdict.failing import NO_CHECKS, failing
 from driftline.verdict.kinds import RULES
 from driftline.verdict.outcome import EXPECTED, EXPECTED_ONCE, LEARN, LEARN_ONCE, Verdict, deviating, raised
 
+_DIRECTORY = int(RecordFlag.DIRECTORY)
 _ENTERED = int(RecordFlag.ENTERED)
 _IO_URING = int(RecordFlag.IO_URING)
 _TRUNCATE = int(Access.TRUNCATE)
@@ -36,7 +37,8 @@ def judge_open(
     path = event.file.path
     known = matcher.opens.get(path, 0)
     if not known & WRITE and (writes or not known):
-        known = matcher.open_bits(path, event.file.origin is _IMAGE, WRITE if writes else READ)
+        listing = not writes and bool(event.flags & _DIRECTORY)
+        known = matcher.open_bits(path, event.file.origin is _IMAGE, WRITE if writes else READ, listing)
     expected = bool(known & WRITE or (known and not writes))
     if expected and event.file.mode & FORMAT == BLOCK_DEVICE:  # else a disk passes for a file of that path
         expected = path in matcher.disks

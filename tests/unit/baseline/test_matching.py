@@ -148,3 +148,46 @@ def test_a_thousand_patterns_beside_each_other_are_told_apart() -> None:
     matcher = Matcher(OpenBehaviour(f"/srv/{number:04}-*.log", "read") for number in range(1_000))
     assert matcher.open_bits("/srv/0777-a.log", False)
     assert not matcher.open_bits("/srv/1777-a.log", False)
+
+
+_HASH = "b7f54b2df7773722d382f4809d65029c"
+_CACHE = [OpenBehaviour("/cache/site/{hex}/{hex}/{hash}", "write"), OpenBehaviour("/srv/objects/{hex}/{hex}", "read")]
+
+
+@pytest.mark.parametrize("path", ["/cache/site/3", "/cache/site/3/a2", "/srv/objects/ab"])
+def test_directories_a_cache_sorts_files_into_may_be_listed(path: str) -> None:
+    matcher = Matcher(_CACHE)
+    assert matcher.open_bits(path, image=False, listing=True) == READ
+    assert not matcher.open_bits(path, image=False)
+    assert not matcher.open_bits(path, image=True, listing=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cache/site",
+        "/cache/site/3/a2/07",
+        "/cache/site/1234",
+        "/cache/site/xy",
+        "/cache/site/3/A2",
+        "/cache/other/3",
+        "/srv/objects/ab/cd",
+        "/cache/site/",
+        "3",
+    ],
+)
+def test_no_other_directories_may_be_listed_because_of_it(path: str) -> None:
+    assert not Matcher(_CACHE).open_bits(path, image=False, listing=True)
+
+
+@given(st.lists(st.text(st.sampled_from("0123456789abcdefgx"), min_size=1, max_size=4), max_size=6))
+def test_a_directory_may_be_listed_if_a_file_expected_can_lie_in_it(names: list[str]) -> None:
+    matcher, directory = Matcher(_CACHE), "/".join(("/cache/site", *names))
+    inside = [f"{directory}/{'0/' * more}{_HASH}" for more in range(2)]
+    may = bool(names) and len(names[-1]) <= 3 and any(matcher.open_bits(path, image=False) for path in inside)
+    assert bool(matcher.open_bits(directory, image=False, listing=True)) == may
+
+
+def test_a_person_may_let_the_images_own_be_listed() -> None:
+    matcher = Matcher({_CACHE[0]: entry(source=REVIEWED)})
+    assert matcher.open_bits("/cache/site/3/a2", image=True, listing=True) == READ

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from driftline.baseline.paths import code_write, is_temporary, sensitive_read
+from driftline.baseline.paths import (
+    _LIBRARY,
+    _TELLING_ENDINGS,
+    _code_write,
+    _sensitive_read,
+    code_write,
+    is_telling,
+    is_temporary,
+    sensitive_read,
+)
 from driftline.nouns import Severity
 from driftline.verdict.kinds import TECHNIQUES
 from unit.baseline.making import paths
@@ -105,3 +114,10 @@ def test_temporary_places() -> None:
 def test_every_rule_names_a_technique_we_know(path: str) -> None:
     for rule in (sensitive_read(path), code_write(path)):
         assert rule is None or rule.technique in TECHNIQUES
+
+
+@given(paths)
+def test_the_quick_look_for_names_that_matter_misses_none(path: str) -> None:
+    matters = path.endswith(tuple(_TELLING_ENDINGS)) or _LIBRARY in path or "/__pycache__/" in path
+    matters = matters or _sensitive_read(path) is not None or _code_write(path) is not None
+    assert is_telling(path) == matters

@@ -137,3 +137,12 @@ def test_learning_lets_the_kernel_remember_but_not_what_an_entered_process_does(
     assert (entered.kind, entered.learn, entered.cacheable) == (None, True, False)
     again = judge(opened("/data/a", flags=ENTERED), SUBJECT, Matcher([OpenBehaviour("/data/a", "read")]), True)
     assert (again.kind, again.learn, again.cacheable) == (None, True, True)
+
+
+def test_a_directory_of_a_cache_may_be_listed_and_a_file_of_that_name_not_opened() -> None:
+    matcher = Matcher([OpenBehaviour("/cache/{hex}/{hex}/{hash}", "read")])
+    listed, written = (opened("/cache/3/a2", access, Origin.WRITABLE, int(RecordFlag.DIRECTORY)) for access in (1, 2))
+    assert judge(listed, SUBJECT, matcher, False).kind is None
+    assert judge(written, SUBJECT, matcher, False).kind is Kind.FILE_WRITE_UNKNOWN
+    file = opened("/cache/3/a2", 1, Origin.WRITABLE)
+    assert judge(file, SUBJECT, matcher, False).kind is Kind.FILE_READ_UNKNOWN
