@@ -39,6 +39,7 @@ from driftline.postponed import Held, Ruling
 from driftline.report.sink import Sink
 from driftline.roster import Roster
 from driftline.settings import Settings
+from driftline.verdict.alike import name_pattern
 from driftline.verdict.evidence import Context, deviation_of
 from driftline.verdict.folding import Folder, brief_key
 from driftline.verdict.gap import Gaps
@@ -221,8 +222,9 @@ class Pipeline:
         wall_ns = event.kernel_ns + self._wall_offset
         named = self.names.said(event) if isinstance(event, ConnectEvent) else ()
         judged = (shelved.version, shelved.learning is not None, shelved.reasons, named)
-        brief = brief_key(event, verdict, subject, judged)
-        if brief is not None and self._folder.repeat(brief, event.kernel_ns, wall_ns):
+        pattern = name_pattern(event, verdict, lambda: self._inventories.of(subject))
+        brief = brief_key(event, verdict, subject, judged, pattern)
+        if brief is not None and self._folder.repeat(brief, event.kernel_ns, wall_ns, verdict.what):
             return
         if self._folder.over(subject, verdict, event.kernel_ns, wall_ns):
             return
@@ -241,7 +243,7 @@ class Pipeline:
             ancestors=(image, *above) if is_exec and image else above,
             notes=self._notes(event, subject),
         )
-        deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids), brief)
+        deviation = self._folder.offer(deviation_of(event, verdict, context, self._ids), brief, pattern)
         if deviation is None:
             return
         self._submit(deviation)

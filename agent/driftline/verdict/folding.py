@@ -3,7 +3,8 @@
 In: deviations. Out: each new one at once; when its window ends, an update of it (same id, the count, the last times) if
 it was repeated; and what went beyond its container's budget as one (``budget``). Why: a loop must not bury the one
 line that matters. Different things never fold together: the key
-holds all that tells them apart, but neither pid nor time. Next: ``report``.
+holds all that tells them apart, but neither pid nor time; of names made anew each time, their pattern (``alike``).
+Next: ``report``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 
 from driftline.identify.names import ANSWERED
 from driftline.nouns import ConnectEvent, Deviation, Event, ExecEvent, Kind, OpenEvent, Subject
+from driftline.text import escape
 from driftline.verdict.budget import Budgets
 from driftline.verdict.outcome import Verdict
 
@@ -29,23 +31,35 @@ PASSED_NS = 600 * 1_000_000_000
 BEFORE = "like it before: "
 """How the note begins that says how many there were in the window before."""
 
+MAX_OTHERS = 3
+"""Names told of those counted with the first, alike but not the same: enough to see what they are."""
+
+MAX_OTHER = 256
+"""Characters of such a name; of longer ones the pattern says what there is to say."""
+
+OTHERS = "counted with it: other files called "
+"""How the note begins that says so of an open, with the pattern and some of the names."""
+
 _EXECS = frozenset(kind for kind in Kind if kind.startswith("exec."))
 
 
-def fold_key(deviation: Deviation) -> Hashable:
+def fold_key(deviation: Deviation, pattern: str = "") -> Hashable:
     """Return what two deviations have in common exactly if one is a repeat of the other.
+
+    ``pattern``: the names its file's counts as one of (``alike``), "" if that is its own alone.
 
     Of a program that ran, its file's identity and digest count too: the same path with other contents is another
     program. The arguments always count: ``sh -c A`` and ``sh -c B`` are two things.
     """
     process, subject, loss = deviation.process, deviation.subject, deviation.loss
     file = deviation.file if deviation.kind in _EXECS else None
+    own_name = escape(deviation.what) if pattern else ""  # some notes begin with it
     return (
         deviation.kind,
         (subject.cgroup, subject.container_id, deviation.node, deviation.baseline, deviation.learning),
         (
             deviation.severity,
-            deviation.what,
+            (pattern, deviation.file and deviation.file.origin) if pattern else deviation.what,
             deviation.checks,
             deviation.access,
             deviation.flags,
@@ -57,15 +71,19 @@ def fold_key(deviation: Deviation) -> Hashable:
         (file.origin, file.device, file.inode, file.size) if file else None,
         tuple((image.path, image.argv, image.uid) for image in deviation.ancestors),
         (loss.hook, loss.cause, loss.cgroup) if loss else None,
-        tuple(note.partition(ANSWERED)[0] for note in deviation.notes if not note.startswith(BEFORE)),
+        tuple(
+            note.partition(ANSWERED)[0].removeprefix(own_name)
+            for note in deviation.notes
+            if not note.startswith(BEFORE)
+        ),
     )
 
 
-def brief_key(event: Event, verdict: Verdict, subject: Subject, judged: Hashable) -> Hashable | None:
+def brief_key(event: Event, verdict: Verdict, subject: Subject, judged: Hashable, pattern: str = "") -> Hashable | None:
     """Return what makes an event a repeat, from what is at hand before its deviation is made; None for an exec.
 
     Finer than ``fold_key``: events with one brief key have one fold key. ``judged``: the baseline's version and state,
-    and what a connect's address is called.
+    and what a connect's address is called. ``pattern``: as in ``fold_key``.
     The id of the program image stands for executable, arguments and ancestors. Why: a loop's repeats are most of what
     deviates in a busy second, and making a deviation costs as much again as all that comes before it.
     """
@@ -75,8 +93,9 @@ def brief_key(event: Event, verdict: Verdict, subject: Subject, judged: Hashable
     more = event.access if isinstance(event, OpenEvent) else None
     if isinstance(event, ConnectEvent):
         more = event.port
+    what = (pattern, event.file.origin) if pattern and isinstance(event, OpenEvent) else verdict.what
     return (
-        (verdict.kind, verdict.severity, verdict.what, verdict.notes, verdict.checks, event.flags, more),
+        (verdict.kind, verdict.severity, what, verdict.notes, verdict.checks, event.flags, more),
         (event.protocol, event.address) if isinstance(event, ConnectEvent) else None,
         (process.exec_id, process.uid, process.euid, process.gid),
         (subject.cgroup, subject.container_id),
@@ -85,19 +104,22 @@ def brief_key(event: Event, verdict: Verdict, subject: Subject, judged: Hashable
 
 
 class _Fold:
-    __slots__ = ("brief", "count", "first", "last_kernel_ns", "last_wall_ns")
+    __slots__ = ("brief", "count", "first", "last_kernel_ns", "last_wall_ns", "others", "pattern")
 
-    def __init__(self, first: Deviation) -> None:
-        self.first = first
+    def __init__(self, first: Deviation, pattern: str) -> None:
+        self.first, self.pattern = first, pattern
+        self.others: tuple[str, ...] = ()  # names alike, each told once
         self.brief: Hashable | None = None  # the last brief key it was offered with
         self.count = first.count
         self.last_kernel_ns = first.last_kernel_ns
         self.last_wall_ns = first.last_wall_ns
 
-    def add(self, count: int, kernel_ns: int, wall_ns: int) -> None:
+    def add(self, count: int, kernel_ns: int, wall_ns: int, what: str) -> None:
         self.count += count
         self.last_kernel_ns = max(self.last_kernel_ns, kernel_ns)
         self.last_wall_ns = max(self.last_wall_ns, wall_ns)
+        if self.pattern and len(self.others) < MAX_OTHERS and what not in (self.first.what, *self.others):
+            self.others += (what,) if len(what) <= MAX_OTHER else ()
 
     def update(self) -> Deviation | None:
         if self.count == self.first.count:
@@ -107,8 +129,15 @@ class _Fold:
             count=self.count,
             last_kernel_ns=self.last_kernel_ns,
             last_wall_ns=self.last_wall_ns,
+            notes=(*self.first.notes, *self._said()),
             loss=self.first.loss and replace(self.first.loss, count=self.count),
         )
+
+    def _said(self) -> tuple[str, ...]:
+        """The note that other names were counted too."""
+        if not self.others:
+            return ()
+        return (f"{OTHERS}{self.pattern}, such as {', '.join(self.others)}",)
 
 
 class Folder:
@@ -126,25 +155,28 @@ class Folder:
         self.repeats = 0
         """How many were counted as repeats."""
 
-    def repeat(self, brief: Hashable, kernel_ns: int, wall_ns: int) -> bool:
-        """Count an event as a repeat of what was offered under ``brief``; False if it has to be offered itself."""
+    def repeat(self, brief: Hashable, kernel_ns: int, wall_ns: int, what: str) -> bool:
+        """Count an event as a repeat of what was offered under ``brief``; False if it has to be offered itself.
+
+        ``what``: as in its deviation.
+        """
         fold = self._briefs.get(brief)
         if fold is None or kernel_ns - fold.first.first_kernel_ns >= self._window_ns:
             return False
-        fold.add(1, kernel_ns, wall_ns)
+        fold.add(1, kernel_ns, wall_ns, what)
         self.repeats += 1
         return True
 
-    def offer(self, deviation: Deviation, brief: Hashable | None = None) -> Deviation | None:
+    def offer(self, deviation: Deviation, brief: Hashable | None = None, pattern: str = "") -> Deviation | None:
         """Return ``deviation`` if it is to be told now, None if it is counted as a repeat.
 
-        With ``brief``, its ``brief_key``, the next ones like it are left to ``repeat``.
+        With ``brief``, its ``brief_key``, the next ones like it are left to ``repeat``. ``pattern``: see ``fold_key``.
         """
-        key = fold_key(deviation)
+        key = fold_key(deviation, pattern)
         fold = self._folds.get(key)
         now = deviation.first_kernel_ns
         if fold is not None and deviation.first_kernel_ns - fold.first.first_kernel_ns < self._window_ns:
-            fold.add(deviation.count, deviation.last_kernel_ns, deviation.last_wall_ns)
+            fold.add(deviation.count, deviation.last_kernel_ns, deviation.last_wall_ns, deviation.what)
             self.repeats += 1
             self._abbreviate(fold, brief)
             return None
@@ -156,7 +188,7 @@ class Folder:
             self.early += 1
             self._end(*self._folds.popitem(last=False))
         deviation = self._with_passed(deviation, hash(key), now)
-        fold = self._folds[key] = _Fold(deviation)
+        fold = self._folds[key] = _Fold(deviation, pattern)
         self._abbreviate(fold, brief)
         return deviation
 

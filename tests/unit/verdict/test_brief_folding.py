@@ -43,28 +43,28 @@ def test_a_repeat_counts_in_the_update_with_its_times() -> None:
     folder, event = Folder(WINDOW), at(opened("/srv/a"), 0)
     first = offered(folder, event)
     assert first is not None
-    assert folder.repeat(brief(event), 30, 1_030)
-    assert folder.repeat(brief(event), 20, 1_020)
+    assert folder.repeat(brief(event), 30, 1_030, "")
+    assert folder.repeat(brief(event), 20, 1_020, "")
     assert folder.expire(60) == [replace(first, count=3, last_kernel_ns=30, last_wall_ns=1_030)]
 
 
 def test_what_was_not_offered_is_no_repeat() -> None:
-    assert not Folder(WINDOW).repeat(brief(opened("/srv/a")), 0, 0)
+    assert not Folder(WINDOW).repeat(brief(opened("/srv/a")), 0, 0, "")
 
 
 def test_after_the_window_it_must_be_offered_again() -> None:
     folder, event = Folder(WINDOW), at(opened("/srv/a"), 0)
     offered(folder, event)
-    assert not folder.repeat(brief(event), 60, 1_060)
+    assert not folder.repeat(brief(event), 60, 1_060, "")
     assert offered(folder, at(event, 60)) is not None
-    assert folder.repeat(brief(event), 61, 1_061)
+    assert folder.repeat(brief(event), 61, 1_061, "")
 
 
 def test_a_fold_that_ended_takes_no_more_repeats() -> None:
     folder, event = Folder(WINDOW), at(opened("/srv/a"), 0)
     offered(folder, event)
     folder.expire(60)
-    assert not folder.repeat(brief(event), 59, 1_059)
+    assert not folder.repeat(brief(event), 59, 1_059, "")
 
 
 def test_a_fold_ended_early_takes_no_more_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +72,8 @@ def test_a_fold_ended_early_takes_no_more_repeats(monkeypatch: pytest.MonkeyPatc
     folder, first, second = Folder(WINDOW), opened("/srv/a"), opened("/srv/b")
     offered(folder, first)
     offered(folder, second)
-    assert not folder.repeat(brief(first), 1, 1_001)
-    assert folder.repeat(brief(second), 1, 1_001)
+    assert not folder.repeat(brief(first), 1, 1_001, "")
+    assert folder.repeat(brief(second), 1, 1_001, "")
 
 
 def test_an_exec_has_no_brief_key() -> None:
