@@ -21,7 +21,7 @@ from driftline.text import escape
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "driftline:baseline/1"
 """Ours, and its version: what the predicate holds changes only together with it."""
-_ALGORITHM = "sha256"
+ALGORITHM = "sha256"
 _DIGITS = 64
 _HEX = frozenset("0123456789abcdef")
 
@@ -56,8 +56,7 @@ def payload_of(statement: Statement) -> bytes:
 
 def check(baseline: Baseline) -> None:
     """Refuse what can be of no image for good. Raises DocumentError."""
-    algorithm, _, digits = baseline.key.partition(":")
-    if algorithm != _ALGORITHM or len(digits) != _DIGITS or not _HEX.issuperset(digits):
+    if not is_digest(baseline.key):
         raise DocumentError(f"key: {escape(baseline.key)} is no SHA-256 digest of an image")
     if baseline.state is State.LEARNING:
         raise DocumentError("state: it is still being learned")
@@ -65,10 +64,16 @@ def check(baseline: Baseline) -> None:
         raise DocumentError("revision: 0, but revisions count from 1")
 
 
+def is_digest(text: str) -> bool:
+    """Whether ``text`` is ``sha256:`` and 64 digits."""
+    algorithm, _, digits = text.partition(":")
+    return algorithm == ALGORITHM and len(digits) == _DIGITS and _HEX.issuperset(digits)
+
+
 def _subject(baseline: Baseline) -> dict[str, Any]:
     return {
         "name": escape(baseline.image or baseline.key),
-        "digest": {_ALGORITHM: baseline.key.removeprefix(f"{_ALGORITHM}:")},
+        "digest": {ALGORITHM: baseline.key.removeprefix(f"{ALGORITHM}:")},
     }
 
 
@@ -78,29 +83,31 @@ def from_payload(payload: bytes) -> Statement:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DocumentError(f"payload: not UTF-8 at byte {error.start}") from error
-    found = _fields(parse(text), "statement", {"_type", "subject", "predicateType", "predicate"})
+    found = fields(parse(text), "statement", {"_type", "subject", "predicateType", "predicate"})
     for name, wanted in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
         if found[name] != wanted:
             raise DocumentError(f"{name}: not {wanted}")
     names = {"baseline", "expires", "parent", "revision", "version"}
-    predicate = _fields(found["predicate"], "predicate", names)
+    predicate = fields(found["predicate"], "predicate", names)
     baseline, version = from_document(predicate["baseline"], CODEC)
     check(baseline)
-    _agree(found["subject"], [_subject(baseline)], "subject")
-    _agree(version, version_of(baseline), "baseline.version")
-    _agree(predicate["version"], version, "version")
-    _agree(predicate["parent"], escape(baseline.parent), "parent")
-    _agree(predicate["revision"], baseline.revision, "revision")
+    agree(found["subject"], [_subject(baseline)], "subject")
+    agree(version, version_of(baseline), "baseline.version")
+    agree(predicate["version"], version, "version")
+    agree(predicate["parent"], escape(baseline.parent), "parent")
+    agree(predicate["revision"], baseline.revision, "revision")
     return Statement(baseline, _expiry(predicate["expires"]))
 
 
-def _fields(value: object, place: str, names: set[str]) -> dict[str, Any]:
+def fields(value: object, place: str, names: set[str]) -> dict[str, Any]:
+    """Return ``value`` if it is an object of just ``names``. Raises DocumentError."""
     if not isinstance(value, dict) or value.keys() != names:
         raise DocumentError(f"{place}: not an object of {', '.join(sorted(names))}")
     return value
 
 
-def _agree(found: object, wanted: object, place: str) -> None:
+def agree(found: object, wanted: object, place: str) -> None:
+    """Raise DocumentError unless ``found`` says what follows from the rest."""
     if type(found) is not type(wanted) or found != wanted:
         raise DocumentError(f"{place}: not that of the baseline")
 

@@ -26,6 +26,12 @@ class Verified(NamedTuple):
 
 def verify(data: bytes, keys: Sequence[PublicKey], threshold: int) -> Verified:
     """Return what ``data`` says, signed by at least ``threshold`` of ``keys``. Raises SignatureError."""
+    envelope, found = signed_by_enough(data, keys, threshold)
+    return Verified(read_statement(envelope), found)
+
+
+def signed_by_enough(data: bytes, keys: Sequence[PublicKey], threshold: int) -> tuple[Envelope, tuple[PublicKey, ...]]:
+    """Return what at least ``threshold`` of ``keys`` signed, whatever it says, and which. Raises SignatureError."""
     if not 0 < threshold <= len(keys):
         raise SignatureError(f"{threshold} signatures are needed, and {len(keys)} keys are trusted", "give more keys")
     envelope = read_envelope(data)
@@ -35,7 +41,7 @@ def verify(data: bytes, keys: Sequence[PublicKey], threshold: int) -> Verified:
         hint = f"it is signed by {', '.join(named)}" if named else ""
         what = f"of {threshold} needed signatures by trusted keys, {len(found)} are right"
         raise SignatureError(what, hint)
-    return Verified(read_statement(envelope), tuple(found))
+    return envelope, tuple(found)
 
 
 def read_envelope(data: bytes) -> Envelope:
