@@ -7,16 +7,34 @@ standalone agent needs none of it. Next: ``lifecycle`` starts it.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from driftline.probe.layout import ABI
 from driftline.report.sink import Sink
 from driftline.settings import Settings
 
+if TYPE_CHECKING:
+    from driftline.sharing import Sharing
 
-def make_sink(settings: Settings, provider: str, say: Callable[[str], None]) -> Sink:
+
+def make_sharing(settings: Settings, state: Path | None, wake: Callable[[], None]) -> Sharing | None:
+    """Return the exchange of baselines with the collector; None without one, without a disk, or if it is not wanted."""
+    if not settings.collector or settings.collector_baselines == "no":
+        return None
+    if state is None or not os.access(state, os.W_OK):
+        return None
+    _import_grpc()
+    from driftline.sharing import Sharing
+
+    return Sharing(settings, str(state), wake)
+
+
+def make_sink(settings: Settings, provider: str, say: Callable[[str], None], sharing: Sharing | None) -> Sink:
     """Return where deviations go. ``say`` tells the operator what he must know of it."""
     if settings.collector:
         _import_grpc()
@@ -36,7 +54,8 @@ def make_sink(settings: Settings, provider: str, say: Callable[[str], None]) -> 
             settings.spool_fsync,
             settings.spool_fsync_ms,
         )
-        sink = StreamSink(settings.collector, identity, settings.report_queue, credentials, spool)
+        exchange = sharing.exchange if sharing else None
+        sink = StreamSink(settings.collector, identity, settings.report_queue, credentials, spool, exchange)
         if sink.plaintext_abroad:
             say(SHOUT.format(settings.collector))
         return sink
@@ -46,12 +65,16 @@ def make_sink(settings: Settings, provider: str, say: Callable[[str], None]) -> 
 
 
 def _import_grpc() -> None:
-    """Import gRPC without ``ssl``: gRPC brings its own TLS, but imports asyncio, which the agent never runs and which
-    takes ``ssl`` if it is there: 1.1 MiB. Who needs it later imports it as ever."""
+    """Import gRPC without what the agent never runs, 1.7 MiB. Who needs it later imports it as ever.
+
+    ``ssl``: gRPC brings its own TLS, but imports asyncio, which takes it if it is there. ``grpc.aio``: gRPC imports it
+    for those who spell the module otherwise.
+    """
     if "asyncio" in sys.modules:
         return
     sys.modules["ssl"] = None  # type: ignore[assignment] # the documented way to say that a module is not there
+    sys.modules["grpc.aio"] = ModuleType("grpc.aio")  # None would end the import
     try:
-        importlib.import_module("grpc")
+        del importlib.import_module("grpc").aio
     finally:
-        del sys.modules["ssl"]
+        del sys.modules["ssl"], sys.modules["grpc.aio"]

@@ -21,13 +21,14 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from driftline.baseline.inventory.keeper import Keeper
+from driftline.baseline.plain import PlainCopies
 from driftline.baseline.promotion import Policy
 from driftline.baseline.saving import Saving
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.store import BaselineStore
 from driftline.baseline.upkeep import Upkeep
-from driftline.delivery import make_sink
+from driftline.delivery import make_sharing, make_sink
 from driftline.errors import DriftlineError, StateError
 from driftline.health import Health
 from driftline.identify.addresses import name_servers
@@ -47,11 +48,13 @@ from driftline.probe.sensor import Sensor
 from driftline.scheduling import prefer_short_slices
 from driftline.settings import Settings, from_json
 from driftline.text import escape
+from driftline.verdict.refusal import Refused
 from driftline.verdict.worker import Worker
 from driftline.wire.exposition import Histogram
 
 if TYPE_CHECKING:
     from driftline.baseline.signing.guard import Guard
+    from driftline.sharing import Sharing
     from driftline.vetting import Vetting
 
 NS = 1_000_000_000
@@ -86,7 +89,10 @@ class Agent:
         self._batches = Histogram()
         self._keeper: Keeper | None = None
         self._upkeep: Upkeep | None = None
+        self._copies: PlainCopies | None = None
         self._guard: Guard | None = None
+        self._vetting: Vetting | None = None
+        self._sharing: Sharing | None = None
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -113,7 +119,8 @@ class Agent:
         provider, reason = choose(examine_providers(), settings.open_provider)
         self._sensor = Sensor.start(settings, provider, Path(self._hierarchy.root), state / "cache" if state else None)
         self._keep_baselines(state)
-        self._sink = make_sink(settings, provider, say)
+        self._sharing = make_sharing(settings, state, self.wake)
+        self._sink = make_sink(settings, provider, say, self._sharing)
         self._resolver = Resolver(
             installed_engines(settings), settings.identify_seconds, settings.watched_roots, self.wake
         )
@@ -121,7 +128,7 @@ class Agent:
         self._worker = Worker(settings.hash_bytes, bases, self.wake)
         if settings.inventory and state:
             self._keep_inventories(state)
-        vetting = self._vet_containers()
+        vetting = self._vetting = self._vet_containers()
         self.pipeline = Pipeline(
             settings,
             self._sensor,
@@ -133,10 +140,12 @@ class Agent:
             self._hierarchy.path_of,
             inventories=Inventories(self._keeper, bases),
             name_servers=name_servers,
-            refused=vetting.take_refused if vetting else list,
+            refused=self._take_refused,
         )
         for part in (self._sink, self._resolver, self._worker):
             part.start()
+        if self._sharing:
+            self._sharing.start()
         self._running: dict[int, str] = {}
         trace_existing(self._hierarchy, self._sensor, settings, self._appear_late)
         self._late = LateReader(self._running, self.wake)
@@ -164,6 +173,7 @@ class Agent:
         if store is not None:
             policy = Policy(settings.promote_after_days, settings.promote_min_containers)
             self._upkeep = Upkeep(store, self._shelf, settings.keep_baselines_days, policy)
+            self._copies = None if stateless else PlainCopies(str(state))
 
     def _require_signatures(self, state: Path | None) -> Saving:
         from driftline.vetting import make_guard, saving_of  # 200 KiB that only such an agent pays
@@ -178,6 +188,12 @@ class Agent:
         from driftline.vetting import Vetting
 
         return Vetting(self._resolver, self._guard)
+
+    def _take_refused(self) -> list[Refused]:
+        found = self._vetting.take_refused() if self._vetting else []
+        if self._sharing:
+            found += self._sharing.take_refused(self._shelf, self.pipeline.subjects.get)
+        return found
 
     def _keep_inventories(self, state: Path) -> None:
         if not may_read_layers():
@@ -249,6 +265,9 @@ class Agent:
             self.pipeline.tick(time.monotonic_ns())
             self._account()
             self._shelf.save_next(time.monotonic_ns())
+            self._copy_baselines()
+            if self._sharing:
+                self._sharing.look(self._shelf, now)
         if now >= due["complain"]:
             due["complain"] = now + COMPLAIN_SECONDS
             self._complain()
@@ -263,6 +282,16 @@ class Agent:
         sentence = self._upkeep.step(time.time()) if self._upkeep else ""
         if sentence:
             say(escape(sentence))
+            if self._copies is not None:
+                self._copies.want()
+
+    def _copy_baselines(self) -> None:
+        """For people: what was put in force."""
+        if self._copies is not None:
+            if self._shelf.take_put_in_force():
+                self._copies.want()
+            trouble = self._copies.step(time.monotonic_ns())
+            self._shelf.errors.extend([trouble] if trouble else [])
 
     def _account(self) -> None:
         """Losses in the kernel and at the sink since the last call; what the token buckets held back is counted per
@@ -291,6 +320,8 @@ class Agent:
             found |= {"baselines.removed": self._upkeep.removed, "baselines.promoted": self._upkeep.promoted}
         if self._guard is not None:
             found["baselines.refused"] = self._guard.refused
+        if self._sharing is not None:
+            found |= self._sharing.counters()
         return found | self.pipeline.counters() | {"identify.engine_failures": failures}
 
     def _page(self) -> str:
@@ -320,7 +351,7 @@ class Agent:
 
     def _complain(self) -> None:
         """Each trouble with the disk or with an image once, not every five seconds."""
-        others = [error for one in (self._keeper, self._guard) if one for error in one.take_errors()]
+        others = [error for one in (self._keeper, self._guard, self._sharing) if one for error in one.take_errors()]
         for error in (*self._shelf.errors, *others):
             sentence = str(error)
             if sentence not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
@@ -371,7 +402,7 @@ class Agent:
     def _stop_threads(self) -> None:
         """All at once: each may have to wait for an engine or a file system that does not answer."""
         calls: list[Callable[[], object]] = [self._late.stop, self._resolver.stop, self._worker.stop]
-        calls += [one.stop for one in (self._keeper, self._guard) if one]
+        calls += [one.stop for one in (self._keeper, self._guard, self._sharing, self._copies) if one]
         stops = [threading.Thread(target=call) for call in calls]
         for stop in stops:
             stop.start()

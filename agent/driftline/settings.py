@@ -59,6 +59,10 @@ class Settings:
     the state directory. Read again when it changes."""
     signature_threshold: Annotated[int, Ge(1), Le(16)] = 1
     """How many of the trusted keys must have signed a baseline."""
+    collector_baselines: Literal["signed", "any", "no"] = "signed"
+    """Which baselines and revocations are taken from the collector (docs/fleet.md): those that as many trusted keys
+    signed as ``signature_threshold`` says; any, unless signatures are required; or no. With ``no``, nothing that this
+    node learned is sent to it, either."""
     fold_seconds: Annotated[float, Ge(0), Le(3600)] = 60.0
     """Repeats of one deviation within this window are folded into one with a count."""
     deviation_rate: Annotated[int, Ge(0), Le(100_000)] = 100

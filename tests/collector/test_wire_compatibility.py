@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,6 +15,9 @@ from collector.wire_v1 import present, recorded
 from driftline.cli.tail import Printer
 from driftline.errors import RecordError
 from driftline.nouns import Deviation, Loss, Origin, Severity
+from driftline.report.exchange import Exchange, Upload
+from driftline.report.incoming import Incoming
+from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire import service
 from driftline.wire.client import CollectorClient
 from driftline.wire.convert import deviation_from_wire
@@ -99,10 +103,12 @@ class Answering:
         self._server.add_generic_rpc_handlers((generic,))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self.taken: list[str] = []
+        self.heard: list[str | None] = []
         self._server.start()
 
     def _report(self, requests: Iterator[pb.ReportRequest], _context: object) -> Iterator[bytes]:
         for request in requests:
+            self.heard.append(request.WhichOneof("message"))
             if request.HasField("hello"):
                 yield from self._responses[:-1]
             if request.HasField("batch"):
@@ -125,6 +131,61 @@ def test_an_agent_understands_collectors_of_all_versions(prefix: str, rejected: 
         agent.stop(PATIENCE)
         assert answering.taken == [deviation.id]
         assert agent.losses() == ([Loss("report", "rejected", rejected)] if rejected else [])
+    finally:
+        answering.stop()
+
+
+def with_baselines(address: str, state: Path) -> tuple[StreamSink, Exchange]:
+    """Return a started sink of an agent that exchanges baselines, and uses one."""
+    exchange = Exchange(Incoming(str(state)))
+    listed = recorded("baselines-request")[1]
+    exchange.offer(pb.ReportRequest.FromString(listed).baselines_in_use)
+    agent = StreamSink(address, AgentIdentity(node=wire_v1.NODE), 100, exchange=exchange)
+    agent.start()
+    return agent, exchange
+
+
+@pytest.mark.parametrize("prefix", ["response", "early-response", "future-response"])
+def test_a_collector_that_takes_no_baselines_hears_nothing_of_them(prefix: str, tmp_path: Path) -> None:
+    answering = Answering(recorded(prefix))
+    try:
+        agent, _exchange = with_baselines(answering.address, tmp_path)
+        until(lambda: agent.connected)
+        agent.submit(samples.deviation())
+        until(lambda: sum(agent.figures().acknowledged.counts))
+        agent.stop(PATIENCE)
+        assert answering.heard == ["hello", "batch", "goodbye"]
+    finally:
+        answering.stop()
+
+
+def test_a_collector_that_takes_baselines_is_understood(tmp_path: Path) -> None:
+    answering = Answering(recorded("baselines-response"))
+    try:
+        agent, exchange = with_baselines(answering.address, tmp_path)
+        until(lambda: "baselines_in_use" in answering.heard)
+        tasks: list[object] = []
+        for _ in range(3):
+            tasks.append(task := exchange.task(PATIENCE))
+            if isinstance(task, Upload):
+                exchange.uploaded(task, b"never read here")
+        until(lambda: "baseline_part" in answering.heard)
+        agent.stop(PATIENCE)
+        kinds = sorted("revocation" if getattr(one, "revocation", None) else type(one).__name__ for one in tasks)
+        assert kinds == ["Receive", "Upload", "revocation"]
+    finally:
+        answering.stop()
+
+
+def test_an_agent_that_exchanges_no_baselines_passes_over_what_is_said_of_them() -> None:
+    answering = Answering(recorded("baselines-response"))
+    try:
+        agent, deviation = sink(answering.address, wire_v1.NODE), samples.deviation()
+        until(lambda: agent.connected)
+        agent.submit(deviation)
+        until(lambda: sum(agent.figures().acknowledged.counts))
+        agent.stop(PATIENCE)
+        assert answering.heard == ["hello", "batch", "goodbye"]
     finally:
         answering.stop()
 

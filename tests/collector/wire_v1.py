@@ -15,8 +15,9 @@ from google.protobuf.message import Message
 
 from driftline.nouns import Deviation, ExecImage, File, Kind, Loss, Origin, Process, Severity, Subject
 from driftline.wire.convert import deviation_to_wire, loss_to_wire
+from driftline.wire.gen.driftline.v1 import baseline_pb2, deviation_pb2
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
-from driftline.wire.gen.driftline.v1 import deviation_pb2
+from driftline.wire.pieces import parts
 
 DIRECTORY = Path(__file__).parents[1] / "data" / "wire-v1"
 NODE = "node-v1"
@@ -121,6 +122,38 @@ def _batch(sequence: int, *deviations: deviation_pb2.Deviation) -> pb.ReportRequ
     return pb.ReportRequest(batch=pb.Batch(sequence=sequence, deviations=deviations))
 
 
+BASELINE = "sha256:" + "ab" * 32
+VERSION = "sha256:" + "cd" * 32
+
+
+def _of_baselines() -> dict[str, Message]:
+    """What agents and collectors of version 1.1 say to each other about baselines."""
+    hello = pb.Hello(node=NODE, version="1.1.0", abi=3, boot_id="boot", takes_baselines=True)
+    candidate = baseline_pb2.BASELINE_STATE_CANDIDATE
+    used = baseline_pb2.BaselineInUse(name=BASELINE, image="nginx:1", state=candidate, version=VERSION, revision=2)
+    in_use = baseline_pb2.BaselinesInUse(state_id="state", baselines=[used], left_out=1)
+    form = baseline_pb2.BASELINE_FORMAT_MSGPACK
+    (part,) = parts(BASELINE, VERSION, form, b"never read here")
+    taken = baseline_pb2.OUTCOME_TAKEN
+    outcome = baseline_pb2.BaselineOutcome(name=BASELINE, version=VERSION, revocation=True, outcome=taken, reason="x")
+    welcome = pb.Welcome(store_id="store", version="1.1.0", takes_baselines=True)
+    wanted = baseline_pb2.BaselineWanted(name=BASELINE, version=VERSION, revision=2)
+    revocation = baseline_pb2.Revocation(
+        name=BASELINE, version=VERSION, reason="bad", author="ann", made_by="reviewer/ann", revoked_wall_ns=5
+    )
+    return {
+        "baselines-request-1-hello": pb.ReportRequest(hello=hello),
+        "baselines-request-2-in-use": pb.ReportRequest(baselines_in_use=in_use),
+        "baselines-request-3-part": pb.ReportRequest(baseline_part=part),
+        "baselines-request-4-outcome": pb.ReportRequest(baseline_outcome=outcome),
+        "baselines-response-1-welcome": pb.ReportResponse(welcome=welcome),
+        "baselines-response-2-wanted": pb.ReportResponse(baseline_wanted=wanted),
+        "baselines-response-3-part": pb.ReportResponse(baseline_part=part),
+        "baselines-response-4-revocation": pb.ReportResponse(revocation=revocation),
+        "baselines-response-5-acknowledgement": pb.ReportResponse(acknowledgement=pb.Acknowledgement(sequence=1)),
+    }
+
+
 def messages() -> dict[str, Message]:
     """Return every message, by its file's name."""
     hello = pb.ReportRequest(hello=pb.Hello(node=NODE, version="1.0.0", abi=3, boot_id="boot"))
@@ -166,6 +199,7 @@ def messages() -> dict[str, Message]:
         "future-tail-response": future(pb.TailResponse(deviations=newer, cursor=cursor)),
         "list-agents-response": listed,
         "future-list-agents-response": future(listed),
+        **_of_baselines(),
     }
 
 

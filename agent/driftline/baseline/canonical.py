@@ -27,6 +27,7 @@ from driftline.baseline.schema import (
     REVIEWED,
     Baseline,
     Entry,
+    Standing,
     fields_of,
     ordered,
 )
@@ -63,6 +64,7 @@ _CODEC = Codec(_bytes, int, int, _read_bytes, _read_number, _read_port, strict=F
 _SECTIONS = tuple(sorted(CLASSES))  # the order of the evidence
 _WORTH = ("standing", "whether a person wrote it")
 """What follows the fields of a behaviour in its row."""
+_STANDINGS = {standing: standing.value.encode() for standing in Standing}
 _EXPECTED = frozenset({b"allowed", b"unconfirmed"})
 _PARTS = {"format": str, "version": str, "head": bytes, "content": bytes, "evidence": bytes}
 _CONTENT = {**dict.fromkeys(_SECTIONS, list), "excuses": list, "format": str, "key": bytes, "workload": bytes}
@@ -76,7 +78,12 @@ def canonical_content(baseline: Baseline) -> bytes:
     holds for the image's own files too); ``excuses``: lists of check, reason, author and
     expiry, sorted; ``format``; ``key``; ``workload``. Text is UTF-8 with undecodable bytes as they were.
     """
-    content: dict[str, object] = {name: _rows(baseline, part) for name, part in ordered(baseline.entries).items()}
+    return _content_of(baseline, ordered(baseline.entries))
+
+
+def _content_of(baseline: Baseline, sections: dict[str, list[Behaviour]]) -> bytes:
+    """The same; ``sections``: its behaviours, ordered."""
+    content: dict[str, object] = {name: _rows(baseline, part) for name, part in sections.items()}
     content |= _signed_head(baseline)
     return pack(dict(sorted(content.items())))
 
@@ -96,7 +103,7 @@ def _rows(baseline: Baseline, behaviours: list[Behaviour]) -> list[list[object]]
 
 
 def _worth(entry: Entry) -> tuple[bytes, bool]:
-    return entry.standing.value.encode(), entry.source == REVIEWED
+    return _STANDINGS[entry.standing], entry.source == REVIEWED
 
 
 def _row(values: tuple[str | int, ...]) -> list[Any]:
@@ -114,9 +121,10 @@ def _digest(content: bytes) -> str:
 
 def to_msgpack(baseline: Baseline) -> bytes:
     """Return the whole baseline, evidence included, as the bytes of a file."""
-    content = canonical_content(baseline)
+    sections = ordered(baseline.entries)
+    content = _content_of(baseline, sections)
     containers = sorted(baseline.containers)
-    entries = [baseline.entries[each] for part in ordered(baseline.entries).values() for each in part]
+    entries = [baseline.entries[each] for part in sections.values() for each in part]
     return pack(
         {
             "format": FORMAT,
@@ -158,6 +166,12 @@ def load_head(data: bytes) -> tuple[Baseline, str, int]:
     content = _content(parts)
     baseline, _containers = read_head(Reader(_part(parts, "head"), "document", _CODEC))
     return baseline, parts["version"], sum(len(content[section]) for section in _SECTIONS)
+
+
+def is_of_version(beginning: bytes, version: str) -> bool:
+    """Whether a file that begins with ``beginning`` says it is of ``version``. Nothing in it is verified."""
+    said = pack({"format": FORMAT, "version": version})
+    return beginning[1:].startswith(said[1:])  # but for the number of parts
 
 
 class Judging(NamedTuple):

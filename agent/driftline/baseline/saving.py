@@ -10,9 +10,10 @@ from driftline.baseline.beginning import JUDGES, Beginning, anew, begin
 from driftline.baseline.canonical import Judging
 from driftline.baseline.learning import Learning
 from driftline.baseline.marks import mark
-from driftline.baseline.schema import Baseline, State
+from driftline.baseline.schema import Baseline, Standing, State
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.store import BaselineStore
+from driftline.baseline.wording import shortened, text_of
 from driftline.errors import StateError
 
 NS = 1_000_000_000
@@ -20,6 +21,8 @@ SAVE_NS = 15 * NS
 """Least time between two writes of one learning baseline: what a kill -9 costs at most."""
 LOOK_NS = NS
 """Between two looks whether somebody changed a baseline: a decision counts within two seconds."""
+EXAMPLES = 3
+"""Behaviours named of those that were let pass."""
 AGENT = "agent"
 """Author of revisions nobody asked for."""
 
@@ -32,6 +35,10 @@ class Saving:
         self._mark = 0
         self._looked_ns = 0
         self.errors: list[StateError] = []
+        self.let_pass = 0
+        """Behaviours learned without a word that the baseline put in the place of what was learned does not hold."""
+        self.put_in_force = False
+        """Whether a learned baseline was written since somebody set this to False."""
 
     @property
     def keeps(self) -> bool:
@@ -105,10 +112,26 @@ class Saving:
         self._put(shelved, found)
 
     def _put(self, shelved: Shelved, found: Baseline, judging: Judging | None = None) -> None:
+        quiet = shelved.learning if shelved.first_run else None
         shelved.take(found, judging)
         last = found.reviews[-1] if found.reviews else None
         by = f" ({last.action} by {last.author})" if last else ""
         shelved.news = f"learned anew{by}" if shelved.learning else f"revision {found.revision} is in force{by}"
+        if quiet is not None and shelved.learning is None:
+            shelved.news += self._let_pass(quiet.baseline, shelved)
+
+    def _let_pass(self, learned: Baseline, shelved: Shelved) -> str:
+        """Count what was learned without a word, and is no part of what took its place; return what to say of it."""
+        found = [
+            behaviour
+            for behaviour, entry in learned.entries.items()
+            if entry.standing is Standing.ALLOWED and behaviour not in shelved.matcher
+        ]
+        if not found:
+            return ""
+        self.let_pass += len(found)
+        examples = ", ".join(shortened(text_of(behaviour)) for behaviour in found[:EXAMPLES])
+        return f"; {len(found)} behaviours shown here while it was learned are not in it, such as {examples}"
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -141,6 +164,7 @@ class Saving:
             return
         learning.dirty = False
         shelved.unsaved = None
+        self.put_in_force |= kept.state is not State.LEARNING
         self._take_decisions(shelved, learning, kept)
         self.mark_used(shelved)
 
@@ -165,7 +189,7 @@ class Saving:
             shelved.matcher = learning.matcher
             shelved.reflect(kept)
             return
-        shelved.take(anew(kept) if kept.state is State.RETIRED else kept)
+        self._put(shelved, anew(kept) if kept.state is State.RETIRED else kept)
 
     def remove(self, name: str) -> None:
         """Remove a baseline from the disk."""

@@ -6,9 +6,11 @@ too. Next: ``document`` turns a baseline into plain values, ``canonical`` and ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from driftline.nouns import Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
@@ -164,9 +166,14 @@ def section_of(behaviour: Behaviour) -> str:
 
 def fields_of(part: Behaviour | Excuse | Review) -> tuple[str | int, ...]:
     """Its fields in the order of its class."""
-    return tuple([getattr(part, name) for name in type(part).__slots__])
+    fields: tuple[str | int, ...] = _FIELDS[type(part)](part)
+    return fields
 
 
+_FIELDS: dict[type, Callable[[Any], Any]] = {  # each has two fields or more, or it would give no tuple
+    kind: attrgetter(*kind.__slots__)
+    for kind in (ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour, Excuse, Review)
+}
 _SECTIONS: dict[type[Behaviour], str] = {
     ConnectBehaviour: "connect",
     ExecBehaviour: "exec",

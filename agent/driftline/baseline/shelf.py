@@ -228,8 +228,10 @@ class Shelf:
                 shelved.learning.note_losses(count, cgroup)
 
     def losses(self) -> list[Loss]:
-        """Return and reset what the bounds of learning held back."""
-        return [loss for shelved in self if shelved.learning for loss in shelved.learning.take_losses()]
+        """Return and reset what the bounds of learning held back, and what was learned and then not approved."""
+        let_pass, self._saving.let_pass = self._saving.let_pass, 0
+        passed = [Loss("learning", "let_pass", let_pass)] if let_pass else []
+        return passed + [loss for shelved in self if shelved.learning for loss in shelved.learning.take_losses()]
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -313,6 +315,11 @@ class Shelf:
         due = [one for one in self if self._saving.is_due(one, now_ns)]
         if due:
             self._saving.save(min(due, key=lambda one: one.saved_ns), now_ns)
+
+    def take_put_in_force(self) -> bool:
+        """Whether a learned baseline was written since the last call."""
+        done, self._saving.put_in_force = self._saving.put_in_force, False
+        return done
 
     def save(self) -> None:
         """Write all that changed. What the disk refuses is in ``errors`` and tried again next time."""

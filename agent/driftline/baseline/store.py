@@ -1,9 +1,10 @@
 """The directory baselines are kept in: ``STATE_DIR/baselines/<directory_name(name)>/``.
 
 In: baselines to save. Out: the baselines of earlier runs. ``baseline.msgpack`` is in force or being learned,
-``baseline.yaml`` is the same for people, ``revisions/`` holds what was in force before. Agent and command line change
-them at the same time, under a lock; the agent hears of it by ``.changed``. A file that cannot be read is set aside
-under another name and told, never dropped. Next: ``lifecycle`` loads and saves, the command line reviews.
+``baseline.yaml`` is the same for people once it is learned, ``revisions/`` holds what was in force before. Agent and
+command line change them at the same time, under a lock; the agent hears of it by ``.changed``. A file that cannot be
+read is set aside under another name and told, never dropped. Next: ``lifecycle`` loads and saves, the command line
+reviews.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from driftline.baseline import history
+from driftline.baseline import history, revoked
 from driftline.baseline.canonical import MAX_FILE, Judging, from_msgpack, load_matcher, to_msgpack, version_of
 from driftline.baseline.edit import adopt
 from driftline.baseline.files import (
@@ -49,6 +50,8 @@ REMOVED = ".removed-"
 """Prefix of a directory on its way out."""
 BAD = ".bad"
 """Suffix of a file set aside."""
+PUBLISH = "publish"
+"""Action of a review: the baseline came from the collector."""
 MAX_NAME = 100
 """Characters of a directory name made from a key: file systems allow 255 bytes."""
 MAX_SAID = 4_096
@@ -110,6 +113,7 @@ class BaselineStore:
         """Write ``baseline`` as a new revision and put it in force; return it with number, parent and review.
 
         One that is still being learned gets the review and no number. A crash leaves the revision before in force.
+        A person cannot put in force what was revoked.
         """
         directory = self.directory(baseline.name)
         with self.locked(baseline.name), self._told("save", baseline.name):
@@ -119,6 +123,8 @@ class BaselineStore:
             review = Review(time.time_ns(), *(text[:MAX_SAID] for text in (author, action, reason, what)))
             baseline = replace(baseline, reviews=(*baseline.reviews, review)[-MAX_REVIEWS:])
             learned = baseline.state is not State.LEARNING
+            if self._by_hand and baseline.state is not State.RETIRED:
+                revoked.refuse(str(self.root.parent), baseline.name, version_of(baseline))
             baseline = self._numbered(directory, baseline) if learned else baseline
             self._put_in_force(baseline, revision=learned)
         return baseline
@@ -131,11 +137,16 @@ class BaselineStore:
         return replace(baseline, revision=last + 1, parent=before.version if before else baseline.parent)
 
     def _put_in_force(self, baseline: Baseline, revision: bool = False) -> None:
-        """Write both files, and before they are in their place the new revision: what is in force has one."""
+        """Write it, and before it is in its place the new revision: what is in force has one.
+
+        A person's command writes the YAML as well; the agent removes it, and a child writes it anew (``plain``).
+        """
         directory, data = self.directory(baseline.name), to_msgpack(baseline)
-        with replacing(directory, {MSGPACK: data, YAML: to_yaml(baseline).encode()}):
+        with replacing(directory, {MSGPACK: data, **({YAML: to_yaml(baseline).encode()} if self._by_hand else {})}):
             if revision:
                 history.add(directory, baseline.revision, data)
+            if not self._by_hand:
+                (directory / YAML).unlink(missing_ok=True)
         sync_directory(directory)
         self._remember(baseline.name)
         self._announce()
@@ -156,7 +167,9 @@ class BaselineStore:
         if self._careful and theirs.state is not State.LEARNING:
             self._see(baseline.name, seen or ABSENT)  # it stays another than ours
             raise Superseded(f"the baseline {path} is another now, and waits to be verified")
-        return theirs if self.is_signed(theirs) else adopt(baseline, theirs, seen.mtime_ns if seen else 0)
+        if self.is_signed(theirs) or (theirs.reviews and theirs.reviews[-1].action == PUBLISH):
+            return theirs  # made for many nodes: nothing that was seen on this one alone goes into it
+        return adopt(baseline, theirs, seen.mtime_ns if seen else 0)
 
     def install(self, baseline: Baseline, envelope: bytes) -> None:
         """Put a signed baseline in force exactly as it is, with its signatures. Raises StateError.
@@ -166,6 +179,8 @@ class BaselineStore:
         """
         directory, version = self.directory(baseline.name), version_of(baseline)
         with self.locked(baseline.name), self._told("save", baseline.name):
+            if baseline.state is not State.RETIRED:
+                revoked.refuse(str(self.root.parent), baseline.name, version)
             now = history.header(directory / MSGPACK)
             if now is not None and now.revision >= baseline.revision and not self._is_there(directory, baseline):
                 if signatures.path_of(directory, now.version).exists():

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -30,6 +30,9 @@ from driftline.wire import service
 from driftline.wire.convert import deviation_to_wire
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.gen.driftline.v1 import deviation_pb2
+
+if TYPE_CHECKING:
+    from driftline.report.exchange import Exchange
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +61,12 @@ class Backlog:
     """Implements ``wire.uplink.Source``; ``hello`` opens every connection, ``capacity`` deviations fit into memory.
 
     ``spooled``: nothing is sent until ``attach`` has brought the spool, or said that there is none.
+    ``exchange``: of baselines, which get what time is left.
     """
 
-    def __init__(self, hello: pb.Hello, capacity: int, spooled: bool = False) -> None:
+    def __init__(self, hello: pb.Hello, capacity: int, spooled: bool = False, exchange: Exchange | None = None) -> None:
         self._hello = hello
+        self._exchange = exchange
         self._queue = SeverityQueue(capacity)
         self._held: list[_Encoded] = []  # taken from the queue, refused by the disk; at most one batch
         self._window = Window()
@@ -81,6 +86,8 @@ class Backlog:
         self._moved = 0.0  # time.monotonic() at which a connection took or brought something
         self.work = threading.Event()
         """Set when the keeper has something to do."""
+        if exchange is not None:
+            exchange.poke = self._look_again
 
     # --- the agent's side --------------------------------------------------------------------------------------------
 
@@ -186,6 +193,17 @@ class Backlog:
             self._connection += 1
             self._flowing, self._moved = False, 0.0
             self._changed.notify_all()
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def hear(self, response: pb.ReportResponse) -> None:
+        """See ``wire.uplink.Source``."""
+        if self._exchange is not None:
+            self._exchange.hear(response)
+
+    def _look_again(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def finish(self) -> None:
         """See ``wire.uplink.Source``."""
@@ -240,6 +258,7 @@ class Backlog:
             or self._heartbeat is not None
             or self._window.after(sent) is not None
             or self._buildable()
+            or self._exchange_ready()
             or (self._finishing and (not self._parted or not self._left()))
         )
 
@@ -251,9 +270,16 @@ class Backlog:
             self._heartbeat = None
             return pb.ReportRequest(heartbeat=heartbeat)
         if (batch := self._window.after(sent)) is None:
-            return None
+            return None if self._buildable() else self._of_exchange()
         self._flowing = True
         return pb.ReportRequest(batch=batch)
+
+    def _exchange_ready(self) -> bool:
+        return self._exchange is not None and not self._finishing and self._exchange.ready(idle=not self._left())
+
+    def _of_exchange(self) -> pb.ReportRequest | None:
+        """What there is to say about baselines, now that no deviation can be sent."""
+        return self._exchange.next(idle=not self._left()) if self._exchange and not self._finishing else None
 
     def _left(self) -> bool:
         """Whether anything was not sent yet."""

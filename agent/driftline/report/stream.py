@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from driftline import __version__
 from driftline.nouns import Deviation, Loss
@@ -21,6 +22,9 @@ from driftline.wire.credentials import PLAINTEXT, Credentials, Link
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.uplink import Uplink
 
+if TYPE_CHECKING:
+    from driftline.report.exchange import Exchange
+
 
 @dataclass(frozen=True, slots=True)
 class AgentIdentity:
@@ -32,9 +36,15 @@ class AgentIdentity:
     version: str = __version__
     hook_providers: dict[str, str] = field(default_factory=dict)
 
-    def hello(self) -> pb.Hello:
+    def hello(self, takes_baselines: bool) -> pb.Hello:
         """Return the message that opens every connection."""
-        return pb.Hello(node=escape(self.node), version=self.version, abi=self.abi, boot_id=self.boot_id)
+        return pb.Hello(
+            node=escape(self.node),
+            version=self.version,
+            abi=self.abi,
+            boot_id=self.boot_id,
+            takes_baselines=takes_baselines,
+        )
 
 
 KEEP_SECONDS = 1.0
@@ -44,7 +54,8 @@ KEEP_SECONDS = 1.0
 class StreamSink:
     """Streams to the collector at ``target`` (HOST:PORT, or several with commas between); implements ``sink.Sink``.
 
-    With ``spool``, deviations wait on disk, also for the next agent; without, in memory: at most ``capacity``.
+    With ``spool``, deviations wait on disk, also for the next agent; without, in memory: at most ``capacity``. With
+    ``exchange``, baselines go to the collector and come from it.
     Raises SettingsError if the address needs other credentials, or their files are wrong.
     """
 
@@ -55,9 +66,11 @@ class StreamSink:
         capacity: int,
         credentials: Credentials = PLAINTEXT,
         spool: SpoolOptions | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         self._identity = identity
-        self._backlog = Backlog(identity.hello(), capacity, spooled=spool is not None)
+        hello = identity.hello(takes_baselines=exchange is not None)
+        self._backlog = Backlog(hello, capacity, spooled=spool is not None, exchange=exchange)
         self._keeper = Keeper(self._backlog, spool) if spool else None
         link = Link(target, credentials)
         self.plaintext_abroad = link.plaintext_abroad

@@ -41,6 +41,9 @@ class Source(Protocol):
     def acknowledge(self, acknowledgement: pb.Acknowledgement) -> None:
         """The collector has stored everything up to this batch."""
 
+    def hear(self, response: pb.ReportResponse) -> None:
+        """The collector said something else, its welcome included."""
+
     def finish(self) -> None:
         """No more will come: the iterator ends once all is sent."""
 
@@ -118,8 +121,10 @@ class Uplink:
         for response in call:
             if response.HasField("acknowledgement"):
                 self._source.acknowledge(response.acknowledgement)
-            elif response.HasField("welcome"):
+                continue
+            if response.HasField("welcome"):
                 self._welcomed()
+            self._source.hear(response)
 
     def _welcomed(self) -> None:
         self._connected = True

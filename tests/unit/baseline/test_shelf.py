@@ -11,8 +11,8 @@ from driftline.baseline import shelf as module
 from driftline.baseline.saving import NS, SAVE_NS
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.shelf import Shelf
-from driftline.baseline.store import BaselineStore
-from driftline.nouns import OpenBehaviour, Subject
+from driftline.baseline.store import PUBLISH, BaselineStore
+from driftline.nouns import Loss, OpenBehaviour, Subject
 from unit.baseline.making import SUBJECT, process
 
 
@@ -152,6 +152,28 @@ def test_moving_to_a_learned_image_counts_what_it_does_not_hold() -> None:
         teach(shelf, subject(2), path)
     assert shelf.move(subject(2), subject(2, "sha256:a")) == 2
     assert [shelved.key for shelved in shelf] == ["sha256:a"]
+
+
+def test_what_was_learned_without_a_word_and_is_not_in_what_was_published_is_counted_and_named(
+    store: BaselineStore,
+) -> None:
+    shelf, one = Shelf(store, 100, 0), subject(1, "sha256:a")
+    teach(shelf, one, "/wanted")
+    shelf.advance(0)
+    shelf.save()
+    by_hand = BaselineStore(str(store.root.parent), by_hand=True)
+    found = by_hand.load_one("sha256:a")
+    assert isinstance(found, Baseline)
+    by_hand.commit(replace(found, state=State.ACTIVE), "collector: c", PUBLISH, "reviewed")
+    teach(shelf, one, "/strange")  # after it was last written: a decision of this node alone would keep it
+    shelf.advance(2 * NS)
+    shelved = shelf.of(one)
+    assert (shelved.state, shelved.learning) == (State.ACTIVE, None)
+    assert OpenBehaviour("/strange", "read") not in shelved.matcher
+    assert shelved.news.startswith("revision 1 is in force (publish by collector: c); 1 behaviours shown here while")
+    assert "/strange" in shelved.news
+    assert shelf.losses() == [Loss("learning", "let_pass", 1)]
+    assert shelf.losses() == []
 
 
 def test_a_file_that_is_no_baseline_is_told_and_the_image_learned_anew(store: BaselineStore) -> None:

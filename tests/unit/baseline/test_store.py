@@ -65,9 +65,19 @@ def test_what_was_saved_is_loaded(store: BaselineStore) -> None:
     found = {baseline.name: baseline for baseline in store.load() if isinstance(baseline, Baseline)}
     assert found == {first.name: replace(first, losses=9), second.name: second, overlay.name: overlay}
     directory = store.root / "sha256-11"
-    assert sorted(os.listdir(directory)) == [MSGPACK, YAML, LOCK]
-    assert from_yaml((directory / YAML).read_text()) == replace(first, losses=9)
+    assert sorted(os.listdir(directory)) == [MSGPACK, LOCK]
     assert store.load_directory("sha256-11") == replace(first, losses=9)
+
+
+def test_a_person_writes_it_for_people_too_and_the_agent_leaves_nothing_old(
+    store: BaselineStore, by_hand: BaselineStore
+) -> None:
+    by_hand.save(small())
+    file = store.directory(NAME) / YAML
+    assert from_yaml(file.read_text()) == small()
+    agents = BaselineStore(str(store.root.parent))
+    agents.save(replace(one(agents), losses=9))
+    assert not file.exists()
 
 
 @given(hostile_text, hostile_text)
@@ -329,4 +339,4 @@ def test_a_full_disk_leaves_the_old_file_whole(store: BaselineStore, monkeypatch
     with pytest.raises(StateError, match="No space left"):
         store.save(replace(small(), losses=77))
     assert only(store) == small()
-    assert sorted(os.listdir(store.root / "sha256-11")) == [MSGPACK, YAML, LOCK]
+    assert sorted(os.listdir(store.root / "sha256-11")) == [MSGPACK, LOCK]

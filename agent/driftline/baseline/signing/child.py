@@ -16,10 +16,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from driftline.baseline.canonical import MAX_FILE, from_msgpack, version_of
 from driftline.baseline.files import read_file
 from driftline.baseline.promotion import POLICY
+from driftline.baseline.revoked import Revoked, reason_of, recall
 from driftline.baseline.saving import AGENT
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import files
@@ -28,7 +30,7 @@ from driftline.baseline.signing.judged import ENVELOPE, Answer, Judged, Request,
 from driftline.baseline.signing.keys import PublicKey, load_trusted
 from driftline.baseline.signing.verification import verify
 from driftline.baseline.store import MSGPACK
-from driftline.errors import SignatureError
+from driftline.errors import SignatureError, StateError
 
 MEMORY = 2 * 1024**3
 """Address space, bytes: the largest baseline as JSON and as objects takes about 1 GiB."""
@@ -38,31 +40,43 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _Envelope = Callable[[Baseline], bytes | None]
 
 
+class _Trust(NamedTuple):
+    """Whose signatures count, how many are needed, and what counts whoever signed it: never."""
+
+    keys: Sequence[PublicKey]
+    threshold: int
+    revoked: Sequence[Revoked]
+
+
 def main() -> int:
     """Verify what standard input asks for; return the exit status."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # there is nothing to clean up
-    os.nice(NICENESS)
-    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+    confine()
     values = json.load(sys.stdin)
     request = Request(**{**values, "names": tuple(values["names"])})
     try:
-        keys = load_trusted(Path(request.trust_dir))
-    except SignatureError as error:
+        trust = _Trust(load_trusted(Path(request.trust_dir)), request.threshold, recall(request.state_dir))
+    except (SignatureError, StateError) as error:
         print(error.args[0], file=sys.stderr)
-        return error.exit_status
+        return SignatureError.exit_status
     for name in request.names:
-        print(json.dumps(asdict(_answer(request, keys, name))), flush=True)
+        print(json.dumps(asdict(_answer(request, trust, name))), flush=True)
     return 0
 
 
-def _answer(request: Request, keys: Sequence[PublicKey], name: str) -> Answer:
+def confine() -> None:
+    """Let this process be polite, small, and gone with its parent: there is nothing to clean up."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(NICENESS)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+
+
+def _answer(request: Request, trust: _Trust, name: str) -> Answer:
     own, kept = own_directory(request.state_dir, name), kept_directory(request.state_dir, name)
-    trust = (keys, request.threshold)
     return Answer(
         name,
-        _judge(own / MSGPACK, name, lambda baseline: files.read(own, version_of(baseline), MAX_ENVELOPE), *trust),
-        _judge(kept / MSGPACK, name, lambda _baseline: _read_kept(kept / ENVELOPE), *trust),
+        _judge(own / MSGPACK, name, lambda baseline: files.read(own, version_of(baseline), MAX_ENVELOPE), trust),
+        _judge(kept / MSGPACK, name, lambda _baseline: _read_kept(kept / ENVELOPE), trust),
     )
 
 
@@ -73,9 +87,9 @@ def _read_kept(path: Path) -> bytes | None:
         return None
 
 
-def _judge(path: Path, name: str, envelope: _Envelope, keys: Sequence[PublicKey], threshold: int) -> Judged:
+def _judge(path: Path, name: str, envelope: _Envelope, trust: _Trust) -> Judged:
     try:
-        return _compare(read_file(path, MAX_FILE), name, envelope, keys, threshold)
+        return _compare(read_file(path, MAX_FILE), name, envelope, trust)
     except FileNotFoundError:
         return Judged(worth=Worth.ABSENT, why="it is gone")
     except (OSError, ValueError) as error:
@@ -84,7 +98,7 @@ def _judge(path: Path, name: str, envelope: _Envelope, keys: Sequence[PublicKey]
         return Judged(worth=Worth.BAD, why=f"it needs more than {MEMORY} bytes of memory to be verified")
 
 
-def _compare(data: bytes, name: str, envelope: _Envelope, keys: Sequence[PublicKey], threshold: int) -> Judged:
+def _compare(data: bytes, name: str, envelope: _Envelope, trust: _Trust) -> Judged:
     baseline = from_msgpack(data)
     found = Judged(
         worth=Worth.LEARNING,
@@ -98,15 +112,18 @@ def _compare(data: bytes, name: str, envelope: _Envelope, keys: Sequence[PublicK
         return replace(found, worth=Worth.BAD, why="it is another image's")
     if baseline.state is State.LEARNING:
         return found
-    return _verify(found, baseline, envelope(baseline), keys, threshold)
+    revoked = reason_of(trust.revoked, name, version_of(baseline))
+    if revoked is not None and baseline.state is not State.RETIRED:
+        return replace(found, worth=Worth.BAD, why=f"revoked: {revoked}")
+    return _verify(found, baseline, envelope(baseline), trust)
 
 
-def _verify(found: Judged, baseline: Baseline, data: bytes | None, keys: Sequence[PublicKey], threshold: int) -> Judged:
+def _verify(found: Judged, baseline: Baseline, data: bytes | None, trust: _Trust) -> Judged:
     """What the envelope in ``data`` makes of a baseline. What is signed must be the whole of it, evidence included."""
     if data is None:
         return replace(found, worth=Worth.UNSIGNED, why=f"nobody signed revision {baseline.revision}")
     try:
-        statement = verify(data, keys, threshold).statement
+        statement = verify(data, trust.keys, trust.threshold).statement
     except SignatureError as error:
         return replace(found, worth=Worth.BAD, why=str(error.args[0]))
     signed = statement.baseline

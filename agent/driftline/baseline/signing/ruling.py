@@ -58,7 +58,7 @@ def rule(answer: Answer, seen: Seen | None, wall_ns: int) -> Ruling:
         return Ruling(Choice())
     if now.worth is Worth.UNSIGNED and now.own:
         remember = None if bound else _seen(answer.name, now, signed=False)
-        return Ruling(Choice(sha256=now.sha256), UNSIGNED, Severity.LOW, remember)
+        return Ruling(Choice(sha256=now.sha256), "" if now.retired else UNSIGNED, Severity.LOW, remember)
     return _refuse(now.why, answer, seen)
 
 

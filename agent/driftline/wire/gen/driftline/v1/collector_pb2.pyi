@@ -354,10 +354,12 @@ class ListBaselinesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListBaselinesResponse(_message.Message):
-    __slots__ = ("baselines",)
+    __slots__ = ("baselines", "left_out")
     BASELINES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     baselines: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.BaselineSummary]
-    def __init__(self, baselines: _Optional[_Iterable[_Union[_baseline_pb2.BaselineSummary, _Mapping]]] = ...) -> None: ...
+    left_out: int
+    def __init__(self, baselines: _Optional[_Iterable[_Union[_baseline_pb2.BaselineSummary, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class GetBaselineRequest(_message.Message):
     __slots__ = ("name",)
@@ -366,14 +368,16 @@ class GetBaselineRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class GetBaselineResponse(_message.Message):
-    __slots__ = ("summary", "nodes", "revocations")
+    __slots__ = ("summary", "nodes", "revocations", "left_out")
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     summary: _baseline_pb2.BaselineSummary
     nodes: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.NodeBaseline]
     revocations: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.Revocation]
-    def __init__(self, summary: _Optional[_Union[_baseline_pb2.BaselineSummary, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[_baseline_pb2.NodeBaseline, _Mapping]]] = ..., revocations: _Optional[_Iterable[_Union[_baseline_pb2.Revocation, _Mapping]]] = ...) -> None: ...
+    left_out: int
+    def __init__(self, summary: _Optional[_Union[_baseline_pb2.BaselineSummary, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[_baseline_pb2.NodeBaseline, _Mapping]]] = ..., revocations: _Optional[_Iterable[_Union[_baseline_pb2.Revocation, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class FetchBaselineRequest(_message.Message):
     __slots__ = ("name", "merged", "published", "node")
