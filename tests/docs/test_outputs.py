@@ -69,7 +69,7 @@ def test_there_is_an_example_of_each() -> None:
 
 def test_counters() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \|", section("Counters"), re.MULTILINE)
-    assert rows == [*Counts.model_fields, "lag", "failing"]
+    assert rows == [*Counts.model_fields, "lag", "failing", "sending"]
 
 
 def test_rules() -> None:

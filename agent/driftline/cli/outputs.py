@@ -74,21 +74,36 @@ def _send(output: object) -> bool:
 
 def status(
     state: Annotated[Path, typer.Option(metavar="DIR", help="The collector's state directory.")] = DEFAULT_STATE,
+    store: Annotated[str, typer.Option(metavar="URL", help="postgresql://... if the store is not in --state.")] = "",
+    store_password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with the password for --store.")
+    ] = None,
 ) -> None:
     """Show how far each output is, what it sent and what it could not.
 
-    The numbers are those of the last half second, also while no collector runs.
+    The numbers are those of the last half second, also while no collector runs. With --store they are those of
+    whichever collector sends the output.
     """
+    found = _kept(state, store, store_password_file)
+    if not found:
+        typer.echo(f"no output ever ran with the {'store' if store else f'state directory {escape(str(state))}'}")
+    for name, kept in found.items():
+        typer.echo(_line(name, kept))
+
+
+def _kept(state: Path, store: str, password_file: Path | None) -> dict[str, dict[str, object]]:
+    """Return what is kept of each output, by name."""
     from driftline_collector.outputs import progress
     from driftline_collector.outputs.manager import FOLDER
+    from driftline_collector.store_address import parse_store
 
-    found = sorted((state / FOLDER).glob(f"*{progress.SUFFIX}"))
-    if not found:
-        typer.echo(f"no output ever ran with the state directory {escape(str(state))}")
-    for path in found:
-        kept = progress.read(path)
-        if kept is not None:
-            typer.echo(_line(path.name.removesuffix(progress.SUFFIX), kept.model_dump()))
+    if (address := parse_store(store, password_file)) is not None:
+        from driftline_collector.outputs import leases
+
+        return {name: kept.model_dump() for name, kept in leases.states(address).items()}
+    paths = sorted((state / FOLDER).glob(f"*{progress.SUFFIX}"))
+    read = {path.name.removesuffix(progress.SUFFIX): progress.read(path) for path in paths}
+    return {name: kept.model_dump() for name, kept in read.items() if kept is not None}
 
 
 def _line(name: str, kept: dict[str, object]) -> str:

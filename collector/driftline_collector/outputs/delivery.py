@@ -42,7 +42,8 @@ Batch = Sequence[pb.StoredDeviation]
 
 
 class Delivery:
-    """Delivers through ``sender``; gives up only when ``stopping`` is set. ``say`` is told of every change."""
+    """Delivers through ``sender``; gives up only when ``stopping`` is set or another collector has become the one that
+    sends. ``say`` is told of every change."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class Delivery:
         self._limit = MOST  # deviations in a batch that this receiver manages, as far as known
 
     def deliver(self, batch: Batch) -> bool:
-        """Return whether the whole batch is done with; False: stopped before. The progress shows how far it went."""
+        """Return whether the whole batch is done with; False: given up before. The progress shows how far it went."""
         parts = [batch]
         while parts:
             part = parts.pop()
@@ -81,7 +82,7 @@ class Delivery:
                 continue
             if taken is not None:
                 self._count(part, taken)
-            elif self._stopping.is_set():
+            elif self._over():
                 return False
             else:
                 self._limit = max(1, len(part) // 2)
@@ -89,9 +90,9 @@ class Delivery:
         return True
 
     def _until_answered(self, part: Batch) -> Taken | None:
-        """Try until the receiver takes or refuses ``part``; None: stopped, or a smaller one may do better."""
+        """Try until the receiver takes or refuses ``part``; None: given up, or a smaller one may do better."""
         for attempt in count():
-            if self._stopping.is_set() or (attempt >= ATTEMPTS and len(part) > 1):
+            if self._over() or (attempt >= ATTEMPTS and len(part) > 1):
                 break
             try:
                 taken = self._send(part)
@@ -104,6 +105,9 @@ class Delivery:
                 self._progress.worked(self._say)
                 return taken
         return None
+
+    def _over(self) -> bool:
+        return self._stopping.is_set() or not self._progress.holds()
 
     def _send(self, part: Batch) -> Taken:
         try:

@@ -1,8 +1,9 @@
 """All outputs of a collector.
 
 In: the checked configuration, the store, the state directory. Out: a thread per output, started and stopped together;
-their counters. Why the cursor lies in the state directory and not in the store: it belongs to this collector, and a
-store that is restored or shared must not move it. Next: ``server`` starts it and wakes it after each commit.
+their counters. Why the cursor lies in the state directory and not in a store of our own: a store that is restored must
+not move it. In a shared store it is where the collector that goes on finds it. Next: ``server`` starts it and wakes it
+after each commit.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driftline.errors import StateError
 from driftline.text import escape
 from driftline_collector.outputs import build, progress
 from driftline_collector.outputs.config import Output, OutputsFile
-from driftline_collector.outputs.progress import Progress, State
+from driftline_collector.outputs.progress import FilePlace, Place, Progress, State
 from driftline_collector.outputs.refusals import Refusals
 from driftline_collector.outputs.runner import Runner, Source
+
+if TYPE_CHECKING:  # it needs psycopg, which a collector with a store of its own does not
+    from driftline_collector.outputs.leases import Leases
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +36,14 @@ STOP_SECONDS = 3.0
 
 
 class Outputs:
-    """The outputs in ``config``. Raises SettingsError or StateError if one cannot work."""
+    """The outputs in ``config``; several collectors on one store agree by ``leases`` who sends which. Raises
+    SettingsError or StateError if one cannot work."""
 
-    def __init__(self, config: OutputsFile, source: Source, state: Path) -> None:
+    def __init__(self, config: OutputsFile, source: Source, state: Path, leases: Leases | None = None) -> None:
         self._folder = state / FOLDER
+        self._leases = leases
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StateError(f"{escape(str(self._folder))} cannot be made: {error.strerror}") from error
         self.warnings = build.warnings(config)
@@ -49,26 +57,16 @@ class Outputs:
 
     def _runner(self, output: Output, source: Source) -> Runner:
         sender = build.sender(output)
-        kept = Progress(self._folder / f"{output.name}{progress.SUFFIX}", self._begin(output, source), source.revision)
+        kept = Progress(self._place(output.name), partial(_begin, output, source), source.revision)
         refusals = Refusals(self._folder / f"{output.name}.refused.jsonl")
         return Runner(output.name, source, build.wanted(output), sender, kept, refusals)
 
-    def _begin(self, output: Output, source: Source) -> State:
-        """Return where ``output`` begins: at its cursor; the first time where ``start`` says; in a new store at 0."""
-        path = self._folder / f"{output.name}{progress.SUFFIX}"
-        try:
-            state, newest = progress.read(path), source.revision()
-        except StateError as error:
-            path.replace(f"{path}.damaged")
-            _log.warning("output %s: %s; it begins with the oldest stored deviation", output.name, error.args[0])
-            return State(store_id=source.store_id)
-        if state is None:
-            return State(store_id=source.store_id, revision=0 if output.start == "all" else newest)
-        if state.store_id != source.store_id:
-            _log.warning("output %s: the store is another one; it begins with the oldest deviation", output.name)
-            return state.model_copy(update={"store_id": source.store_id, "revision": 0})
-        # A restored backup is older than the cursor: what it will number anew has not been sent
-        return state.model_copy(update={"revision": min(state.revision, newest)})
+    def _place(self, name: str) -> Place:
+        if self._leases is not None:
+            from driftline_collector.outputs.leases import LeasePlace
+
+            return LeasePlace(self._leases, name)
+        return FilePlace(self._folder / f"{name}{progress.SUFFIX}")
 
     def discard(self) -> None:
         """Let go of everything instead of starting."""
@@ -103,12 +101,31 @@ class Outputs:
         deadline = time.monotonic() + STOP_SECONDS
         for runner in self._runners:
             runner.stop(max(0.0, deadline - time.monotonic()))
+        if self._leases is not None:
+            self._leases.close()
 
     def counters(self) -> dict[str, int]:
-        """Return what each output counted, as ``outputs.NAME.COUNTER``."""
+        """Return what each output counted, as ``outputs.NAME.COUNTER``; of one that another collector sends, only
+        that."""
         found = {}
         for runner in self._runners:
+            found[f"outputs.{runner.name}.sending"] = int(runner.progress.sending)
+            if not runner.progress.sending:
+                continue
             state = runner.progress.state
             values = {**state.counts.model_dump(), "lag": runner.progress.lag, "failing": int(bool(state.failing))}
             found.update({f"outputs.{runner.name}.{name}": value for name, value in values.items()})
         return found
+
+
+def _begin(output: Output, source: Source, found: State | None) -> State:
+    """Return where ``output`` begins: at its cursor; the first time where ``start`` says; in a new store at 0."""
+    newest = source.newest()
+    if found is None:
+        return State(store_id=source.store_id, revision=0 if output.start == "all" else newest)
+    if found.store_id != source.store_id:
+        if found.store_id:
+            _log.warning("output %s: the store is another one; it begins with the oldest deviation", output.name)
+        return found.model_copy(update={"store_id": source.store_id, "revision": 0})
+    # A restored backup is older than the cursor: what it will number anew has not been sent
+    return found.model_copy(update={"revision": min(found.revision, newest)})

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from driftline.errors import StateError
@@ -39,6 +40,9 @@ LOOK_SECONDS = 1.0
 AFTER_ERROR_SECONDS = 2.0
 """Pause after the store could not answer."""
 
+STANDBY_SECONDS = 1.0
+"""Between looks whether another collector, which sends this output, has gone."""
+
 REMEMBERED = 10_000
 """Deviations remembered as sent, to leave out their updates; of a forgotten one an update is sent once more."""
 
@@ -48,7 +52,8 @@ class Source:
     """What an output needs of the store."""
 
     store_id: str
-    revision: Callable[[], int]  # the last one that is committed
+    revision: Callable[[], int]  # the last one that is committed and known here
+    newest: Callable[[], int]  # the last one that anybody has committed; asks the store
     read: Callable[[DeviationFilter, int, int, int], Page]  # Store.forward
     hidden: Callable[[deviation_pb2.Deviation], bool] = lambda _deviation: False  # by a silence
 
@@ -85,12 +90,15 @@ class Runner:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._trouble = ""  # what was last said of the store
+        self._stood_by = False
         self._delivery = Delivery(sender, progress, refusals, self._stopping, self._say)
         self._thread = threading.Thread(target=self._run, name=f"driftline-output-{name}"[:64], daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
-        self.progress.save()
+        """Start the thread. Where the output begins is settled before, if the store can be asked."""
+        with suppress(StateError):  # the thread tries again, and says so
+            self._ours()
         self._thread.start()
 
     def discard(self) -> None:
@@ -103,6 +111,8 @@ class Runner:
 
     def removed(self, places: Iterable[tuple[int, int]]) -> None:
         """Note revisions and severities that the retention takes away; those not sent yet never will be."""
+        if not self.progress.sending:
+            return
         least = self._wanted.filter.minimum_severity
         count = sum(revision > self.progress.revision and severity >= least for revision, severity in places)
         with self._lock:
@@ -128,9 +138,13 @@ class Runner:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
+                if not self._ours():
+                    self._stopping.wait(STANDBY_SECONDS)
+                    continue
                 more = self._step()
+                self._trouble = ""
             except StateError as error:
-                self._say(str(error.args[0]))
+                self._complain(str(error.args[0]))
                 more = not self._stopping.wait(AFTER_ERROR_SECONDS)
             except Exception:  # noqa: BLE001 - a bug in one output must not end it, nor the collector
                 _log.exception("output %s", self.name)
@@ -141,6 +155,15 @@ class Runner:
                 self._stopping.wait(BREATH_SECONDS)
         self.progress.save()
         self._sender.close()
+
+    def _ours(self) -> bool:
+        """Return whether this collector sends the output. Raises StateError if nobody knows."""
+        if not self.progress.claim():
+            self._stood_by = True
+        elif self._stood_by:
+            self._stood_by = False
+            self._say(f"is sent by this collector from now on, after revision {self.progress.revision}")
+        return self.progress.sending
 
     def _step(self) -> bool:
         """Send what one read finds; return whether there may be more."""
@@ -216,6 +239,12 @@ class Runner:
                 batch, size = [], 0
         if batch:
             yield batch
+
+    def _complain(self, sentence: str) -> None:
+        """Say once what the store is ill with."""
+        if sentence != self._trouble:
+            self._say(sentence)
+        self._trouble = sentence
 
     def _say(self, sentence: str) -> None:
         _log.warning("output %s: %s", self.name, sentence)

@@ -103,7 +103,7 @@ def fake_agent(tmp_path: Path) -> Path:
         "    agent = sink(sys.orig_argv[-1])\n"
         "    agent.submit(samples.deviation())\n"
         "    done.wait(60)\n"
-        "    agent.stop(10)\n"
+        "    agent.stop(3)\n"
         "    import os; os._exit(0)\n"
     )
     return site

@@ -14,7 +14,7 @@ from driftline.wire.backoff import Backoff
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector.outputs import refusals
 from driftline_collector.outputs.delivery import FREE_REFUSALS, Delivery
-from driftline_collector.outputs.progress import Progress, State
+from driftline_collector.outputs.progress import FilePlace, Progress, State
 from driftline_collector.outputs.refusals import Refusals
 from driftline_collector.outputs.sending import REASON_CHARACTERS, Refused, Taken, Unavailable, short
 from unit.collector.outputs import things
@@ -27,7 +27,8 @@ class Rig:
     def __init__(self, folder: Path, receiver: Receiver) -> None:
         self.said: list[str] = []
         self.refused = folder / "out.refused.jsonl"
-        self.progress = Progress(folder / "out.json", State(), lambda: 8)
+        self.progress = Progress(FilePlace(folder / "out.json"), lambda found: found or State(), lambda: 8)
+        self.progress.claim()
         self.stopping = threading.Event()
         self.backoff = Backoff(first=0.0001, longest=0.001)
         self.delivery = Delivery(
@@ -151,3 +152,10 @@ def test_a_receivers_words_cannot_hurt_a_terminal() -> None:
     said = short("no\n\n<html>\x1b[2J\u202e" + "x" * 10_000)
     assert said.isprintable()
     assert len(said) < 2 * REASON_CHARACTERS
+
+
+def test_whose_turn_is_over_gives_up(tmp_path: Path, batch: list[pb.StoredDeviation]) -> None:
+    rig = Rig(tmp_path, receiver := Receiver(*[Unavailable("503 busy")] * 3))
+    rig.progress.sending = False
+    assert not rig.delivery.deliver(batch)
+    assert receiver.attempts == 0

@@ -17,7 +17,7 @@ from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector.filters import DeviationFilter
 from driftline_collector.outputs import progress as progress_module
 from driftline_collector.outputs import runner as runner_module
-from driftline_collector.outputs.progress import Progress, State
+from driftline_collector.outputs.progress import FilePlace, Progress, State
 from driftline_collector.outputs.refusals import Refusals
 from driftline_collector.outputs.runner import Runner, Source, Wanted
 from driftline_collector.outputs.sending import Unavailable
@@ -47,14 +47,13 @@ class Rig:
         max_lag: int = 0,
     ) -> None:
         self.path = folder / "out.json"
-        state = progress_module.read(self.path) or State(store_id=store.store_id)
         wanted_filter = DeviationFilter(pb.DeviationFilter(**conditions or {}))
         self.runner = Runner(
             "out",
-            Source(store.store_id, store.revision, store.read),
+            Source(store.store_id, store.revision, store.revision, store.read),
             Wanted(wanted_filter, updates, max_lag),
             receiver,
-            Progress(self.path, state, store.revision),
+            Progress(FilePlace(self.path), lambda found: found or State(store_id=store.store_id), store.revision),
             Refusals(folder / "refused"),
         )
 
@@ -133,6 +132,7 @@ def test_what_the_retention_took_is_counted_and_told(tmp_path: Path) -> None:
     store, receiver = things.Store(), Receiver()
     store.add(10)
     rig = Rig(tmp_path, store, receiver, conditions={"minimum_severity": SEVERITY_TO_WIRE[Severity.MEDIUM]})
+    rig.runner.progress.claim()
     rig.runner.progress.state.revision = 4
     removed = [(number, SEVERITY_TO_WIRE[Severity.HIGH]) for number in range(1, 8)]
     rig.runner.removed([*removed, (9, SEVERITY_TO_WIRE[Severity.INFO])])  # one below what is wanted
@@ -143,6 +143,48 @@ def test_what_the_retention_took_is_counted_and_told(tmp_path: Path) -> None:
     assert (first.kind, first.count) == ("coverage.gap", 3)
     assert len(receiver.items) == 4
     assert rig.counts["dropped_retention"] == 3
+
+
+class Turn(FilePlace):
+    """A file that says whether it is our turn to send."""
+
+    ours = False
+
+    def claim(self) -> bool:
+        return self.ours
+
+    def holds(self) -> bool:
+        return self.ours
+
+
+def test_who_stands_by_sends_counts_and_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is its turn, and it goes on at what the other noted; and then it is the other's again."""
+    monkeypatch.setattr(runner_module, "STANDBY_SECONDS", 0.01)
+    monkeypatch.setattr(runner_module, "LOOK_SECONDS", 0.01)
+    store, receiver, path = things.Store(), Receiver(), tmp_path / "out.json"
+    ids, turn, newest = store.add(10), Turn(path), store.revision
+    progress = Progress(turn, lambda found: found or State(), newest)
+    source = Source(store.store_id, newest, newest, store.read)
+    runner = Runner(
+        "out", source, Wanted(DeviationFilter(pb.DeviationFilter()), True, 0), receiver, progress, Refusals(path)
+    )
+    runner.start()
+    runner.removed([(1, SEVERITY_TO_WIRE[Severity.HIGH])])
+    time.sleep(0.1)
+    assert (receiver.attempts, progress.sending, path.exists()) == (0, False, False)
+    path.write_text(State(store_id=store.store_id, revision=4).model_dump_json())
+    turn.ours = True
+    until(lambda: progress.revision == 10)
+    assert receiver.ids == ids[4:]
+    turn.ours = False
+    until(lambda: not progress.sending)
+    store.add(1)
+    runner.ask_to_stop()
+    runner.stop(PATIENCE)
+    assert receiver.ids == ids[4:]
+    kept = progress_module.read(path)
+    assert kept is not None
+    assert (kept.revision, kept.counts.sent, kept.counts.dropped_retention) == (10, 6, 0)
 
 
 @pytest.mark.parametrize(("updates", "times"), [(True, 3), (False, 1)])
