@@ -37,6 +37,11 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     service.ADD_SILENCE: REVIEWERS,
     service.END_SILENCE: REVIEWERS,
     service.FORGET_AGENT: ADMINS,
+    service.LIST_BASELINES: READERS,
+    service.GET_BASELINE: READERS,
+    service.FETCH_BASELINE: READERS,
+    service.PUBLISH_BASELINE: REVIEWERS,
+    service.REVOKE_BASELINE: REVIEWERS,
     "/grpc.health.v1.Health/Check": ANYBODY,
     "/grpc.health.v1.Health/Watch": ANYBODY,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": READERS,
@@ -84,6 +89,12 @@ class Caller(NamedTuple):
 NOBODY: Final = Caller(PLAINTEXT, None, "", float("inf"), "")
 CALLER: Final[ContextVar[Caller]] = ContextVar("caller", default=NOBODY)
 """Who makes the call that the present task serves."""
+
+
+def proved() -> str:
+    """Return who makes the present call, as "reviewer/alice"; empty over plain text."""
+    identity = CALLER.get().identity
+    return f"{identity.role}/{identity.name}" if identity else ""
 
 
 def require_node(node: str) -> None:

@@ -15,7 +15,7 @@ import grpc
 from driftline.errors import StateError
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.matchers import fault
-from driftline_collector.access import CALLER
+from driftline_collector.access import proved
 from driftline_collector.sentinel import Sentinel
 from driftline_collector.silences import Silences
 
@@ -24,7 +24,9 @@ MATCHERS = 16
 
 POSITIVE = frozenset({pb.MATCHER_OPERATOR_EQUAL, pb.MATCHER_OPERATOR_CONTAINS})
 REASON_CHARACTERS = 1_000
+"""Longest reason a person gives."""
 NAME_CHARACTERS = 253
+"""Longest name a person gives."""
 LONGEST_NS = 366 * 24 * 3600 * 1_000_000_000
 """A silence ends after a year at the latest: what is known for longer belongs into the baseline."""
 
@@ -44,7 +46,7 @@ class Decisions:
             matchers=wanted.matchers,
             reason=wanted.reason,
             author=wanted.author,
-            made_by=_caller(),
+            made_by=proved(),
             created_wall_ns=now,
             expires_wall_ns=wanted.expires_wall_ns,
         )
@@ -66,7 +68,7 @@ class Decisions:
     async def end_silence(self, request: pb.EndSilenceRequest, context: Any) -> pb.EndSilenceResponse:
         """End a silence before its time."""
         try:
-            ended = await self._silences.end(request.id[:64], _caller() or request.author[:NAME_CHARACTERS])
+            ended = await self._silences.end(request.id[:64], proved() or request.author[:NAME_CHARACTERS])
         except StateError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
             return pb.EndSilenceResponse()
@@ -77,7 +79,7 @@ class Decisions:
     async def forget_agent(self, request: pb.ForgetAgentRequest, context: Any) -> pb.ForgetAgentResponse:
         """Expect the agent of a node no more."""
         try:
-            wrong = await self._sentinel.forget(request.node, _caller())
+            wrong = await self._sentinel.forget(request.node, proved())
         except StateError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
             return pb.ForgetAgentResponse()
@@ -86,9 +88,13 @@ class Decisions:
         return pb.ForgetAgentResponse()
 
 
-def _caller() -> str:
-    identity = CALLER.get().identity
-    return f"{identity.role}/{identity.name}" if identity else ""
+def unsaid(reason: str, author: str) -> str:
+    """Return what is missing where a person decides, "" if nothing is."""
+    if not reason or len(reason) > REASON_CHARACTERS or "\0" in reason:
+        return f"a reason of 1 to {REASON_CHARACTERS} characters"
+    if not author or len(author) > NAME_CHARACTERS or "\0" in author:
+        return f"an author of 1 to {NAME_CHARACTERS} characters"
+    return ""
 
 
 def _fault(silence: pb.Silence, now: int) -> str:
@@ -99,10 +105,8 @@ def _fault(silence: pb.Silence, now: int) -> str:
         return wrong
     if not any(matcher.operator in POSITIVE for matcher in silence.matchers):
         return "a silence has a matcher that says what is meant (= or ~), not only what is not"
-    if not silence.reason or len(silence.reason) > REASON_CHARACTERS or "\0" in silence.reason:
-        return f"a silence has a reason of 1 to {REASON_CHARACTERS} characters"
-    if not silence.author or len(silence.author) > NAME_CHARACTERS or "\0" in silence.author:
-        return f"a silence has an author of 1 to {NAME_CHARACTERS} characters"
+    if wrong := unsaid(silence.reason, silence.author):
+        return f"a silence has {wrong}"
     if not 0 < silence.expires_wall_ns - now <= LONGEST_NS:
         return "a silence ends in the future, within a year"
     return ""

@@ -1,15 +1,17 @@
 """The Report call: one stream per agent.
 
-In: hello, batches, heartbeats, perhaps a goodbye. Out: an acknowledgement after each batch's commit, never before. Why
-one batch at a time per stream: order is kept, and a stream that is too fast is slowed by HTTP/2 instead of filling
-memory. Next: ``writer``.
+In: hello, batches, heartbeats, perhaps a goodbye. Out: an acknowledgement after each batch's commit, never before; what
+the ``exchange`` of baselines has to say, in between. Why one batch at a time per stream: order is kept, and a stream
+that is too fast is slowed by HTTP/2 instead of filling memory. Next: ``writer``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -21,6 +23,9 @@ from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import BATCH_DEVIATIONS
 from driftline_collector.access import CALLER, require_node
 from driftline_collector.agents import Agents, touch
+from driftline_collector.exchange import Exchange
+from driftline_collector.exchanges import Exchanges
+from driftline_collector.outbox import Outbox
 from driftline_collector.sentinel import Sentinel
 from driftline_collector.validate import fault, understand
 from driftline_collector.writer import Writer
@@ -32,14 +37,19 @@ HEARTBEAT_BYTES = 256 * 1024
 """Largest heartbeat kept: an agent tells about a thousand losses one by one, which is a fifth of this."""
 
 
+class MalformedError(ValueError):
+    """What no agent may send; the message is for it."""
+
+
 class Ingest:
     """Serves Report."""
 
-    def __init__(self, writer: Writer, agents: Agents, sentinel: Sentinel, store_id: str) -> None:
+    def __init__(self, writer: Writer, agents: Agents, sentinel: Sentinel, store_id: str, exchanges: Exchanges) -> None:
         self._writer = writer
         self._agents = agents
         self._sentinel = sentinel
         self._store_id = store_id
+        self._exchanges = exchanges
         self.figures: Counter[str] = Counter()
         self.acknowledged = Histogram()
 
@@ -55,29 +65,64 @@ class Ingest:
             return
         status.transport = CALLER.get().transport
         try:
-            async for response in self._serve(requests, status, context):
-                yield response
+            await self._writer.prove([status])  # a store that cannot write must not welcome anybody
+            yield pb.ReportResponse(welcome=self._welcome)
+            async with aclosing(self._serve(requests, status)) as responses:
+                async for response in responses:
+                    yield response
         except StateError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        except MalformedError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         finally:
             self._agents.depart(status)
 
+    @property
+    def _welcome(self) -> pb.Welcome:
+        return pb.Welcome(store_id=self._store_id, version=__version__, takes_baselines=True)
+
     async def _serve(
-        self, requests: AsyncIterator[pb.ReportRequest], status: pb.AgentStatus, context: Any
-    ) -> AsyncIterator[pb.ReportResponse]:
-        await self._writer.write([], [status])  # a store that cannot write must not welcome anybody
-        yield pb.ReportResponse(welcome=pb.Welcome(store_id=self._store_id, version=__version__))
+        self, requests: AsyncIterator[pb.ReportRequest], status: pb.AgentStatus
+    ) -> AsyncGenerator[pb.ReportResponse]:
+        """Read in one task, so that what is to be sent goes out also while the agent says nothing."""
+        outbox = Outbox()
+        exchange = self._exchanges.join(status.hello.node, outbox) if status.hello.takes_baselines else None
+        work: list[Coroutine[Any, Any, None]] = [self._read(requests, status, outbox, exchange)]
+        if exchange is not None:
+            work.append(exchange.run())
+        tasks = [asyncio.create_task(_guarded(one, outbox)) for one in work]
+        try:
+            while (response := await outbox.take()) is not None:
+                yield response
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if exchange is not None:
+                self._exchanges.leave(exchange)
+
+    async def _read(
+        self,
+        requests: AsyncIterator[pb.ReportRequest],
+        status: pb.AgentStatus,
+        outbox: Outbox,
+        exchange: Exchange | None,
+    ) -> None:
         async for request in requests:
             touch(status)
-            if request.HasField("batch"):
+            kind = request.WhichOneof("message")
+            if kind == "batch":
                 if len(request.batch.deviations) > BATCH_DEVIATIONS:
-                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"over {BATCH_DEVIATIONS} in a batch")
-                yield pb.ReportResponse(acknowledgement=await self._store(request.batch, status))
-            elif request.HasField("heartbeat"):
+                    raise MalformedError(f"over {BATCH_DEVIATIONS} in a batch")
+                await outbox.answer(pb.ReportResponse(acknowledgement=await self._store(request.batch, status)))
+            elif kind == "heartbeat":
                 await self._keep(request.heartbeat, status)
-            elif request.HasField("goodbye"):
+            elif kind == "goodbye":
                 status.stopped = True
                 await self._writer.write([], [status])
+            elif exchange is not None:
+                exchange.take(request)
+        outbox.end()
 
     async def _keep(self, heartbeat: pb.Heartbeat, status: pb.AgentStatus) -> None:
         self.figures["heartbeats"] += 1
@@ -104,3 +149,11 @@ class Ingest:
         await self._writer.write(good, [])
         self.acknowledged.observe(time.monotonic() - begun)
         return pb.Acknowledgement(sequence=batch.sequence, rejected=rejected, reason=reason)
+
+
+async def _guarded(work: Coroutine[Any, Any, None], outbox: Outbox) -> None:
+    """Let what goes wrong in ``work`` end the stream."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - raised again by the task that serves the stream
+        outbox.end(error)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from driftline.errors import DriftlineError
 from driftline.wire.backoff import Backoff
 from driftline_collector import postgres
-from driftline_collector.store_postgres import CHANNEL, LAST, PostgresStore
+from driftline_collector.store_postgres import BASELINES_CHANNEL, CHANNEL, LAST, PostgresStore
 
 LOOK_SECONDS = 5.0
 """Between looks at the table: also how long a connection may be dead before anybody notices."""
@@ -68,7 +68,8 @@ class Notices:
                 self._failed(error)
 
     def _listen(self, connection: postgres.Connection, backoff: Backoff) -> None:
-        connection.execute(f"LISTEN {CHANNEL}")
+        for channel in (CHANNEL, BASELINES_CHANNEL):
+            connection.execute(f"LISTEN {channel}")
         while not self._stopping.is_set():
             self._told(connection.execute(LAST).fetchall()[0][0])
             backoff.reset()

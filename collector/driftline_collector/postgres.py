@@ -51,10 +51,16 @@ _WRITER = f"-c lock_timeout={LOCK_MS} -c statement_timeout={STATEMENT_MS} " + (
     f"-c idle_in_transaction_session_timeout={IDLE_MS}"
 )
 _READER = f"-c statement_timeout={STATEMENT_MS}"
+LEASE = f"{_WRITER} -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3" + (
+    " -c synchronous_commit=off"
+)
+"""Options of a session that holds something others wait for: if its host dies, the server notices within 25 s. What it
+notes may be lost by a crash of the server, and costs no flush."""
+
 _GOES_ON = "the collector goes on by itself once it can"
 _HINTS = {
     "53100": f"make room on PostgreSQL's disk, or keep less with --keep-bytes; {_GOES_ON}",
-    "53300": f"raise PostgreSQL's max_connections (a collector takes up to {READERS + 3}); {_GOES_ON}",
+    "53300": f"raise PostgreSQL's max_connections (a collector takes up to {READERS + 4}); {_GOES_ON}",
     "25006": "give the address of the primary, or end default_transaction_read_only; the collector goes on by itself",
     "42501": "GRANT CREATE, USAGE ON SCHEMA public TO the collector's user, or make it the database's owner",
     "42P01": "driftline collector migrate --store ...",
@@ -121,6 +127,25 @@ def open_readers(address: PostgresAddress, opened: WeakSet[Connection]) -> Engin
         max_overflow=0,
         pool_pre_ping=True,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+    )
+
+
+def open_writer(address: PostgresAddress, opened: WeakSet[Connection]) -> Engine:
+    """Return an engine of one connection for what the writer thread writes seldom; it is in ``opened``."""
+
+    def connect_writer() -> Connection:
+        opened.add(connection := connect(address))
+        connection.autocommit = False
+        return connection
+
+    return sqlalchemy_engine(
+        "postgresql+psycopg://",
+        creator=connect_writer,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
         hide_parameters=True,
     )
 

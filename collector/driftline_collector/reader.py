@@ -7,14 +7,15 @@ coroutines meet the blocking store. Next: ``follow`` and ``listing``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector.filters import DeviationFilter
 from driftline_collector.schema import READERS
 from driftline_collector.store import REMOVED, Candidate, Page, Store
+from driftline_collector.store_clock import StoreClock
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,6 +32,15 @@ class Reader:
     def shared(self) -> bool:
         """See ``Store.shared``."""
         return self._store.shared
+
+    async def rows(self, query: Any) -> Sequence[Any]:
+        """See ``Store.read``."""
+        return await self._ask(self._store.read, query)
+
+    @property
+    def clock(self) -> StoreClock:
+        """See ``Store.clock``."""
+        return self._store.clock
 
     async def revision_before(self, since_wall_ns: int) -> int:
         """See ``Store.revision_before``."""

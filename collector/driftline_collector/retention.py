@@ -1,9 +1,9 @@
 """How long what is stored is kept: by age, and by size.
 
 In: limits. Out: a store that stays within them, and counters of what was removed. Why steps: one giant DELETE would
-hold up every agent for minutes; a step takes the writer some milliseconds, and a rest follows. Why the collector's
-clock and not the node's: a node with a wrong one must neither lose its deviations nor keep them for ever. A task of the
-event loop; nothing else removes anything. Next: ``writer`` does it.
+hold up every agent for minutes; a step takes the writer some milliseconds, and a rest follows. Why ages are by the
+store's own clock (``store_clock``): no clock that is wrong for a while, a node's or the collector's, may remove
+anything too early. A task of the event loop; nothing else removes anything. Next: ``writer`` does it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from driftline.errors import StateError
 from driftline_collector.agents import Agents
 from driftline_collector.reader import Reader
 from driftline_collector.store import Candidate, Store
+from driftline_collector.store_clock import ABSENCE_SECONDS, NOTE_SECONDS
 from driftline_collector.writer import Writer
 
 PAUSE_SECONDS = 5.0
@@ -37,7 +38,7 @@ REST = 2.0
 MOST_REST_SECONDS = 1.0
 DAY_SECONDS = 86_400
 JUMP_SECONDS = 3600.0
-"""A wall clock that moved so much against the time since boot was set: nothing is removed by age for a day."""
+"""A wall clock that moved so much against the time since boot was set: no agent is forgotten for a day."""
 
 _LOW_WATER = 0.98
 """Removal for space goes on until so much of the limit is left, so that it does not begin again at once."""
@@ -59,13 +60,15 @@ class Clock:
     wall_s: float
     boot_s: float
     distrusted_until_s: float = 0.0
+    jumps: int = 0
 
     def trusted(self, wall_s: float, boot_s: float) -> bool:
-        """Whether ages may be computed with ``wall_s``, read at ``boot_s`` seconds since boot."""
+        """Whether ``wall_s``, read at ``boot_s`` seconds since boot, tells how long ago something was."""
         jump = (wall_s - self.wall_s) - (boot_s - self.boot_s)
         self.wall_s, self.boot_s = wall_s, boot_s
         if abs(jump) > JUMP_SECONDS:
-            _log.warning("the clock was set by %+.0f s: nothing is removed by age for a day", jump)
+            _log.warning("the clock was set by %+.0f s; deviations grow old as if it had not been", jump)
+            self.jumps += 1
             self.distrusted_until_s = boot_s + DAY_SECONDS
         return boot_s >= self.distrusted_until_s
 
@@ -83,10 +86,18 @@ class Retention:
         self._agents = agents
         self._keep = keep
         self._removed = removed
-        self._clock = Clock(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
         self._forgotten_s = 0.0  # time since boot when agents were last forgotten
+        self._noted_s = 0.0  # time since boot when the store's time was last noted; 0: it must be
+        self._full = ""
+        self._passed_over = _passed_over(reader.clock.passed_over_s)
+        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._clock = Clock(time.time(), boot_s, boot_s + DAY_SECONDS if self._passed_over else 0.0)
         self.counters: dict[str, int] = {}
-        self.warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever looks must know."""
+        return [sentence for sentence in (self._full, self._passed_over) if sentence]
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -99,16 +110,32 @@ class Retention:
 
     async def _look(self) -> None:
         wall, boot = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
-        if self._keep.days and self._clock.trusted(wall, boot):
-            before = int(wall) - self._keep.days * DAY_SECONDS
+        trusted = await self._look_at_clock(wall, boot)
+        if self._keep.days:
+            age = self._keep.days * DAY_SECONDS
+            before = self._reader.clock.now() - age
             await self._remove(lambda: self._reader.expired(before, STEP), "age")
-            await self._forget(before, boot)
+            if trusted:
+                await self._forget(int(wall) - age, boot)
         used = await self._reader.used_bytes()
         if self._keep.bytes and used > self._keep.bytes:
             self._warn()
             await self._remove(self._least, "size")
         removed = await self._reader.counters()
-        self.counters = {f"store.{name}": value for name, value in removed.items()} | {"store.bytes": used}
+        jumps = self._clock.jumps + bool(self._passed_over)
+        figures = {"store.bytes": used, "store.clock_jumps": jumps}
+        self.counters = {f"store.{name}": value for name, value in removed.items()} | figures
+
+    async def _look_at_clock(self, wall_s: float, boot_s: float) -> bool:
+        """Have the store's time noted now and then, and when the wall clock was set; return whether that is trusted."""
+        jumps = self._clock.jumps
+        trusted = self._clock.trusted(wall_s, boot_s)
+        if self._clock.jumps > jumps:
+            self._noted_s = 0.0
+        if not self._noted_s or boot_s - self._noted_s >= NOTE_SECONDS:
+            await self._writer.run(lambda store: store.note_time())
+            self._noted_s = boot_s
+        return trusted
 
     async def _least(self) -> list[Candidate]:
         """Return what goes next, nothing once enough has gone."""
@@ -133,10 +160,20 @@ class Retention:
         self._forgotten_s = boot_s
 
     def _warn(self) -> None:
-        if not self.warnings:
+        if not self._full:
             limit = f"{self._keep.bytes / 1024**2:,.0f} MiB"
-            self.warnings = [f"the store has reached --keep-bytes ({limit}): the oldest of the lowest severity go"]
-            _log.warning("%s; raise it, or find out what floods it", self.warnings[0])
+            self._full = f"the store has reached --keep-bytes ({limit}): the oldest of the lowest severity go"
+            _log.warning("%s; raise it, or find out what floods it", self._full)
+
+
+def _passed_over(seconds: int) -> str:
+    """Return a sentence, and log it, if the wall clock was ``seconds`` further ahead at the start than is believed."""
+    if not seconds:
+        return ""
+    days, most = (seconds + ABSENCE_SECONDS) / DAY_SECONDS, ABSENCE_SECONDS // DAY_SECONDS
+    sentence = f"the clock is {days:.0f} days ahead of when the store was last in use: {most} of them count as age"
+    _log.warning("%s; look whether it is right", sentence)
+    return sentence
 
 
 def _remove(candidates: list[Candidate], cause: str, store: Store) -> list[tuple[int, int]]:

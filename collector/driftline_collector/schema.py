@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBina
 
 from driftline.errors import StateError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The version these tables have; ``migrations/versions`` has a step to each."""
 
 READERS = 4
@@ -34,7 +34,7 @@ deviations = Table(
     Column("last_kernel_ns", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),  # found out after the deviation was told; see store_changes
     Column("body", LargeBinary, nullable=False),  # driftline.v1.Deviation; the columns are copies to search by
-    # Unix time of the collector, in seconds: how long it is kept must not depend on the clock of a node
+    # Seconds of the store's own clock: how long it is kept depends on no clock that somebody sets; see store_clock
     Column("stored_s", BigInteger, nullable=False),
     # An id is unique per node only: one agent must not be able to overwrite what another reported.
     Index("deviations_id", "id", "node", unique=True),
@@ -62,6 +62,69 @@ notes = Table(
     Column("topic", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+fragments = Table(
+    "fragments",
+    metadata,
+    # What one node learned of one image. Names of baselines and nodes are escaped, as on the wire.
+    Column("name", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # driftline.v1.LearnedPart
+    Column("whole", Text, nullable=False),  # names its rows in pieces
+    Column("size", BigInteger, nullable=False),  # of the whole, bytes
+    Column("sha256", LargeBinary, nullable=False),  # of the whole
+    Column("used_s", BigInteger, nullable=False),  # when a node was last known to use it, by the store's clock
+    Index("fragments_node", "node"),
+)
+
+published = Table(
+    "published",
+    metadata,
+    # What people put in force, the newest of each name. It stays when it is revoked: versions count up from it.
+    Column("name", Text, primary_key=True),
+    Column("place", BigInteger, nullable=False),  # in the order of what was published and revoked
+    Column("image", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # driftline.v1.Published
+    Column("whole", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("place", BigInteger, nullable=False),  # as in published
+    Column("body", LargeBinary, nullable=False),  # driftline.v1.Revocation
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    # What became of what was published or revoked, on each node.
+    Column("node", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("revoked", Text, primary_key=True),  # the version of a revocation, empty for what was published
+    Column("state_id", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("outcome", Integer, nullable=False),  # driftline.v1.Outcome
+    Column("reason", Text, nullable=False),
+    Index("outcomes_name", "name", "revoked"),
+)
+
+pieces = Table(
+    "pieces",
+    metadata,
+    # The content of fragments and of what is published, cut as it is sent, so that no write or read takes long.
+    Column("whole", Text, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("stored_s", BigInteger, nullable=False),
 )
 
 VERSION_TABLE = "alembic_version"

@@ -30,7 +30,9 @@ from driftline.wire.responder import Responder
 from driftline_collector.access import Access
 from driftline_collector.access_guard import Guard
 from driftline_collector.access_ports import PLAINTEXT, Ports, Security
+from driftline_collector.baselines import Baselines
 from driftline_collector.decisions import Decisions
+from driftline_collector.exchanges import Exchanges
 from driftline_collector.follow import Follow
 from driftline_collector.ingest import Ingest
 from driftline_collector.listing import Listing
@@ -111,6 +113,8 @@ class Server:
         self._silences = Silences(storage.reader, storage.writer, storage.store.shared)
         parts = storage.reader, storage.writer, storage.agents, storage.store.shared
         self._sentinel = Sentinel(*parts, looking.watching)
+        self._exchanges = Exchanges(storage)
+        storage.looked = self._exchanges.fleet.look
         self._tasks: list[asyncio.Future[None]] = []
         self._outputs = self._make_outputs(outputs, state)
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS, interceptors=(self._guard,))
@@ -125,8 +129,9 @@ class Server:
         try:
             store, feed = self._storage.store, self._storage.feed
             hides = self._silences.hiding
-            source = Source(store.store_id, lambda: feed.revision, store.forward, lambda one: bool(hides(one)))
-            return Outputs(outputs, source, state)
+            reading = store.newest, store.forward
+            source = Source(store.store_id, lambda: feed.revision, *reading, lambda one: bool(hides(one)))
+            return Outputs(outputs, source, state, self._storage.leases())
         except BaseException:
             self._storage.store.close()
             raise
@@ -146,22 +151,29 @@ class Server:
 
     def _register(self) -> None:
         storage, store_id = self._storage, self._storage.store.store_id
-        ingest = Ingest(storage.writer, storage.agents, self._sentinel, store_id)
+        ingest = Ingest(storage.writer, storage.agents, self._sentinel, store_id, self._exchanges)
         follow = Follow(storage.reader, storage.feed, self._silences, store_id)
         listing = Listing(storage, lambda: self._warnings, self._counters)
         decisions = Decisions(self._silences, self._sentinel)
         self._vitals = Vitals(storage, ingest, self._silences, self._sentinel, self._counters)
         storage.noting += [self._silences.note, self._vitals.note]
-        unary = grpc.unary_unary_rpc_method_handler
+        baselines = Baselines(storage, self._exchanges)
+        unary, incoming = grpc.unary_unary_rpc_method_handler, grpc.stream_unary_rpc_method_handler
+        outgoing = grpc.unary_stream_rpc_method_handler
         handlers = {
             "Report": _handler(grpc.stream_stream_rpc_method_handler, ingest.report, pb.ReportRequest),
-            "Tail": _handler(grpc.unary_stream_rpc_method_handler, follow.tail, pb.TailRequest),
+            "Tail": _handler(outgoing, follow.tail, pb.TailRequest),
             "ListDeviations": _handler(unary, listing.list_deviations, pb.ListDeviationsRequest),
             "ListAgents": _handler(unary, listing.list_agents, pb.ListAgentsRequest),
             "ForgetAgent": _handler(unary, decisions.forget_agent, pb.ForgetAgentRequest),
             "AddSilence": _handler(unary, decisions.add_silence, pb.AddSilenceRequest),
             "ListSilences": _handler(unary, decisions.list_silences, pb.ListSilencesRequest),
             "EndSilence": _handler(unary, decisions.end_silence, pb.EndSilenceRequest),
+            "ListBaselines": _handler(unary, baselines.list_baselines, pb.ListBaselinesRequest),
+            "GetBaseline": _handler(unary, baselines.get_baseline, pb.GetBaselineRequest),
+            "FetchBaseline": _handler(outgoing, baselines.fetch_baseline, pb.FetchBaselineRequest),
+            "PublishBaseline": _handler(incoming, baselines.publish_baseline, pb.PublishBaselineRequest),
+            "RevokeBaseline": _handler(unary, baselines.revoke_baseline, pb.RevokeBaselineRequest),
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.SERVICE, handlers),))
         self._health = health.aio.HealthServicer()
@@ -171,7 +183,12 @@ class Server:
         )
 
     def _counters(self) -> dict[str, int]:
-        counters = {**self._storage.counters(), **self._access.counters(), "access.handshakes": self._ports.handshakes}
+        counters = {
+            **self._storage.counters(),
+            **self._exchanges.counters(),
+            **self._access.counters(),
+            "access.handshakes": self._ports.handshakes,
+        }
         return {**counters, **(self._outputs.counters() if self._outputs else {})}
 
     @property
@@ -192,7 +209,8 @@ class Server:
         self._guard.start()
         self._storage.start()
         await self._silences.begin()
-        self._tasks = [asyncio.ensure_future(one.run()) for one in (self._silences, self._sentinel)]
+        await self._exchanges.begin()
+        self._tasks = [asyncio.ensure_future(one.run()) for one in (self._silences, self._sentinel, self._exchanges)]
         self._show()
         if self._outputs:
             self._outputs.start()

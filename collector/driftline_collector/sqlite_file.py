@@ -34,7 +34,7 @@ _HINTS = {
     "SQLITE_FULL": "make room on the disk, or keep less with --keep-bytes; the collector goes on by itself then",
     "SQLITE_READONLY": "make the disk and the file writable; the collector goes on by itself then",
     "SQLITE_BUSY": "end what holds it (the sqlite3 shell, a copy); the collector goes on by itself then",
-    "SQLITE_IOERR": "look at the disk (dmesg); the collector goes on by itself once it works",
+    "SQLITE_IOERR": "look at the disk (dmesg); restart the collector if it must be mounted anew, else it goes on",
     "SQLITE_CORRUPT": "driftline collector restore FILE",
     "SQLITE_NOTADB": "driftline collector restore FILE, or another --state",
 }

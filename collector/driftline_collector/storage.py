@@ -24,6 +24,7 @@ from driftline_collector.store_sqlite import SqliteStore
 from driftline_collector.writer import Writer
 
 if TYPE_CHECKING:
+    from driftline_collector.outputs.leases import Leases
     from driftline_collector.store_postgres import PostgresStore
 
 REFRESH_SECONDS = 2.0
@@ -56,6 +57,8 @@ class Storage:
         self.store, self._committed = self._open(state, advanced)
         self.noting: list[Callable[[list[Any]], None]] = []
         """Told of each of our own commits."""
+        self.looked: Callable[[], None] = lambda: None
+        """Called when it is time to look what other replicas did."""
         self.writer = Writer(self.store, self._announce)
         self.agents = Agents(self.store.agents())
         self._retention = Retention(self.reader, self.writer, self.agents, self._keep, removed)
@@ -72,6 +75,14 @@ class Storage:
         self._join(shared, advanced)
         return shared, self._listen(shared)
 
+    def leases(self) -> Leases | None:
+        """Return what agrees with other collectors on the store who sends an output; None: there are no others."""
+        if self._address is None:
+            return None
+        from driftline_collector.outputs.leases import Leases
+
+        return Leases(self._address)
+
     def _announce(self, changes: list[Any]) -> None:
         for note in self.noting:  # first: what followers are told of silences must be true
             note(changes)
@@ -86,7 +97,12 @@ class Storage:
         from driftline_collector.notices import Notices
 
         self._relay = relay = Relay(self.reader, self.feed)
-        self._helpers.append(Notices(store, self._later(relay.told), self._later(self._die)))
+
+        def told(revision: int) -> None:
+            relay.told(revision)
+            self.looked()
+
+        self._helpers.append(Notices(store, self._later(told), self._later(self._die)))
         return relay.committed
 
     def _later(self, function: Callable[[_T], None]) -> Callable[[_T], object]:

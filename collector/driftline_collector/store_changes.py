@@ -71,7 +71,7 @@ def growth(rows: list[dict[str, Any]], sizes: dict[Key, int]) -> int:
 
 
 def row(change: pb.StoredDeviation, stored_s: int) -> dict[str, Any]:
-    """Return the row of ``change``, stored at Unix time ``stored_s``."""
+    """Return the row of ``change``, stored at ``stored_s`` by the store's clock."""
     deviation = change.deviation
     return {
         "revision": change.revision,

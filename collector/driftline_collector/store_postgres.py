@@ -9,7 +9,6 @@ all below. What it costs, the flush of one commit at a time, is shared by up to 
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,10 +30,17 @@ from driftline_collector.store_changes import Key, changes, fold, growth, known_
 CHANNEL = "driftline_deviations"
 """Where commits are told; the payload says by which replica."""
 
+BASELINES_CHANNEL = "driftline_baselines"
+"""Where it is told that a baseline was published or revoked."""
+
 _LOCK_CLASS = 0x64726966  # "drif": our part of the database's advisory locks
 _LOCK = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, 'deviations'::regclass::oid::int)"
 _MIGRATION_LOCK = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, 0)"
 LAST = "SELECT coalesce(max(revision), 0) FROM deviations"
+_LAST_STAMPED = """
+    SELECT coalesce(max(revision), 0), coalesce(max(stored_s), 0)
+    FROM (SELECT revision, stored_s FROM deviations ORDER BY revision DESC LIMIT 1) AS newest
+"""
 _LOOKUP = """
     SELECT id, node, count, last_wall_ns, last_kernel_ns, sha256, octet_length(body) FROM deviations WHERE id = ANY(%s)
 """
@@ -70,8 +76,9 @@ class PostgresStore(Store):
         self.address = address
         self.replica = str(uuid.uuid4())
         self._writing: postgres.Connection | None = None
-        self._reading: WeakSet[postgres.Connection] = WeakSet()
-        self._readers = postgres.open_readers(address, self._reading)
+        self._others: WeakSet[postgres.Connection] = WeakSet()
+        self._readers = postgres.open_readers(address, self._others)
+        self._seldom = postgres.open_writer(address, self._others)
         try:
             with _migrating(address) as connection:
                 self._prepare(connection)
@@ -90,7 +97,7 @@ class PostgresStore(Store):
         connection.execute(statement.on_conflict_do_nothing())
         query = select(properties.c.value).where(properties.c.name == "store_id")
         self.store_id = str(connection.execute(query).scalar_one())
-        self.revision = int(connection.execute(select(func.max(deviations.c.revision))).scalar() or 0)
+        self._begin(connection)
 
     def commit(
         self, incoming: Iterable[deviation_pb2.Deviation], statuses: Iterable[pb.AgentStatus]
@@ -112,11 +119,11 @@ class PostgresStore(Store):
         self, connection: postgres.Connection, newest: dict[Key, deviation_pb2.Deviation]
     ) -> list[pb.StoredDeviation]:
         connection.execute(_LOCK)
-        last = connection.execute(LAST)
+        last = connection.execute(_LAST_STAMPED)
         known, sizes = known_rows(connection.execute(_LOOKUP, [[key[0] for key in newest]], binary=True).fetchall())
-        ((revision,),) = last.fetchall()
+        ((revision, stamped),) = last.fetchall()
         if changed := changes(newest, known, revision):
-            now = int(time.time())
+            now = self.clock.stamp(stamped)
             rows = [row(change, now) for change in changed]
             connection.execute(_UPSERT, {name: [one[name] for one in rows] for name in _NAMES})
             connection.execute(_COUNT, [BYTES, growth(rows, sizes)])
@@ -133,10 +140,16 @@ class PostgresStore(Store):
                 connection.execute(_COUNT, [name, value])
         return [(revision, severity) for revision, severity, _ in removed]
 
-    def forget(self, nodes: Sequence[str]) -> None:
-        """See ``Store.forget``."""
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM agents WHERE node = ANY(%s)", [sorted(nodes)])
+    @contextmanager
+    def transaction(self, tell: bool = False) -> Iterator[Connection]:
+        """See ``Store.transaction``."""
+        try:
+            with self._seldom.begin() as connection:
+                yield connection
+                if tell:
+                    connection.execute(select(func.pg_notify(BASELINES_CHANNEL, self.replica)))
+        except SQLAlchemyError as error:
+            raise self.explain(error) from error
 
     def note(self, topic: str, bodies: Mapping[str, bytes | None]) -> None:
         """See ``Store.note``."""
@@ -156,7 +169,11 @@ class PostgresStore(Store):
 
     def newest(self) -> int:
         """See ``Store.newest``."""
-        return int(self._read(select(func.coalesce(func.max(deviations.c.revision), 0)))[0][0])
+        return int(self.read(select(func.coalesce(func.max(deviations.c.revision), 0)))[0][0])
+
+    def wall_s(self) -> float:
+        """See ``Store.wall_s``: the server's, which is the same for all replicas."""
+        return float(self.read(select(func.extract("epoch", func.clock_timestamp())))[0][0])
 
     @contextmanager
     def _transaction(self) -> Iterator[postgres.Connection]:
@@ -180,7 +197,8 @@ class PostgresStore(Store):
     def close(self) -> None:
         """Close every connection; whoever waits for a database that hangs gets an error."""
         self._readers.dispose()
-        for connection in (*self._reading, *([self._writing] if self._writing else [])):
+        self._seldom.dispose()
+        for connection in (*self._others, *([self._writing] if self._writing else [])):
             postgres.end(connection)
 
     def explain(self, error: Exception) -> StateError:

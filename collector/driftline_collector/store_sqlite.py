@@ -13,11 +13,12 @@ import logging
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from sqlalchemy import Engine, bindparam, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -63,7 +64,7 @@ class SqliteStore(Store):
             connection.execute(statement.on_conflict_do_nothing())
             query = select(properties.c.value).where(properties.c.name == "store_id")
             self.store_id = str(connection.execute(query).scalar_one())
-            self.revision = int(connection.execute(select(func.max(deviations.c.revision))).scalar() or 0)
+            self._begin(connection)
         self._connection = self._writer.connect()
         self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
         self._checkpointer = sqlite_file.open_writer(self._path)
@@ -78,7 +79,7 @@ class SqliteStore(Store):
                 known, sizes = self._known([key[0] for key in newest])
                 changed = changes(newest, known, self.revision)
                 if changed:
-                    now = int(time.time())
+                    now = self.clock.stamp()
                     written = [row(change, now) for change in changed]
                     self._driver.executemany(_UPSERT, written)
                     self._driver.execute(_COUNT, {"name": BYTES, "value": growth(written, sizes)})
@@ -104,12 +105,13 @@ class SqliteStore(Store):
             raise self.explain(error) from error
         return [(revision, severity) for revision, severity, _ in removed]
 
-    def forget(self, nodes: Sequence[str]) -> None:
-        """See ``Store.forget``."""
+    @contextmanager
+    def transaction(self, tell: bool = False) -> Iterator[Connection]:
+        """See ``Store.transaction``."""
         try:
-            with self._driver:
-                self._driver.executemany(_FORGET, [{"node": node} for node in nodes])
-        except sqlite3.Error as error:
+            with self._writer.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
             raise self.explain(error) from error
 
     def note(self, topic: str, bodies: Mapping[str, bytes | None]) -> None:
@@ -134,6 +136,10 @@ class SqliteStore(Store):
     def newest(self) -> int:
         """See ``Store.newest``."""
         return self.revision
+
+    def wall_s(self) -> float:
+        """See ``Store.wall_s``."""
+        return time.time()
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the database; neither the writer nor readers wait. Raises StateError."""
@@ -226,4 +232,3 @@ _DROP_NOTE = _sql(notes.delete().where(notes.c.topic == bindparam("topic"), note
 _COUNT = _count()
 _LOOKUP = _lookup()
 _DELETE = _delete()
-_FORGET = _sql(agents.delete().where(agents.c.node == bindparam("node")))

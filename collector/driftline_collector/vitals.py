@@ -88,6 +88,7 @@ class Vitals:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS / 2):
                     await self._storage.writer.run(lambda store: store.count({PROBE: 0}))
+                    await self._storage.writer.prove([])
                 wrong = ""
             except StateError as error:
                 wrong = str(error.args[0])
@@ -97,7 +98,7 @@ class Vitals:
         return Answer(503, f"the store does not take writes: {wrong}\n") if wrong else Answer(200, "ok\n")
 
     async def _metrics(self) -> Answer:
-        pages = (*self._of_ingest(), *self._of_store(), *self._of_agents(), process())
+        pages = (*self._of_ingest(), *self._of_store(), *self._of_agents(), *self._of_baselines(), process())
         return Answer(200, "".join(pages), CONTENT_TYPE)
 
     def _of_ingest(self) -> Iterable[str]:
@@ -122,6 +123,8 @@ class Vitals:
         yield _gauge("store_up", "Whether the last write came through.", int(not storage.writer.trouble))
         yield _gauge("store_revision", "The last revision offered to followers.", storage.feed.revision)
         yield _gauge("store_bytes", "What the deviations take.", counters.get("store.bytes", 0))
+        text = "Times the collector's clock was found set, forwards or back."
+        yield _counter("clock_jumps_total", text, counters.get("store.clock_jumps", 0))
         text = "Deviations removed by the retention since the store was made."
         yield family(f"{_P}removed_total", "counter", text, _parts(counters, "store.removed.", "cause", "severity"))
         text = "Calls let in and refused, by outcome."
@@ -147,8 +150,34 @@ class Vitals:
         text = "Deviations hidden by silences since the store was made."
         yield _counter("silenced_total", text, counters["silences.hidden"])
 
+    def _of_baselines(self) -> Iterable[str]:
+        counters = self._counters()
+        for name, text in BASELINE_GAUGES.items():
+            yield _gauge(f"baselines_{name}", text, counters[f"baselines.{name}"])
+        yield _counter("baselines_taken_total", "Baselines of nodes taken.", counters["baselines.taken"])
+        for name, (label, text) in BASELINE_COUNTERS.items():
+            samples = _parts(counters, f"baselines.{name}.", label)
+            yield family(f"{_P}baselines_{name}_total", "counter", text, samples)
+
+
+BASELINE_GAUGES = {
+    "fragments": "Baselines of nodes kept.",
+    "published": "Baselines in force.",
+    "revoked": "Versions revoked.",
+    "reading": "Baselines that wait to be read, or are.",
+    "waiting": "Published baselines and revocations that connected agents have not answered.",
+}
+"""Figures of baselines (docs/collector.md)."""
+
+BASELINE_COUNTERS = {
+    "rejected": ("cause", "Messages about baselines, and baselines, that were not taken."),
+    "dropped": ("cause", "What was removed from the store for its limits."),
+    "pushed": ("outcome", "Answers to published baselines and revocations."),
+}
+"""Counters of baselines, each with its label."""
 
 OUTPUT_METRICS = (
+    ("sending", "gauge", "Whether this replica is the one that sends it."),
     ("sent", "counter", "Deviations the receiver took."),
     ("failed_attempts", "counter", "Deliveries that failed and were tried again."),
     ("refused", "counter", "Deviations the receiver refused for good."),

@@ -30,6 +30,10 @@ ANSWER_SECONDS = 20.0
 """A store that has not answered for so long is taken for stuck: agents are sent away, to come back with what they kept,
 instead of piling up here. The longest time limit a database has of its own is shorter."""
 
+PROOF_DEVIATIONS = 256
+"""Of what the store refused so many are kept, some hundred KiB, to see whether it takes them now. On a full disk a
+heartbeat or a counter often still finds room, in the rest of a page: that it was stored proves nothing."""
+
 STOP_SECONDS = 3.0
 """How long a stuck store may hold up the end: what it did not take was not acknowledged."""
 
@@ -60,6 +64,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="driftline-writer", daemon=True)
         self._busy_since = 0.0  # monotonic; 0 while it waits for jobs
         self._ill_since = 0.0
+        self._refused: list[deviation_pb2.Deviation] = []
         self.trouble = ""
         self.committing = Histogram()
         self.died: asyncio.Future[None] = self._loop.create_future()
@@ -76,6 +81,14 @@ class Writer:
     async def write(self, deviations: list[deviation_pb2.Deviation], statuses: list[pb.AgentStatus]) -> None:
         """Return once all is committed. Raises StateError if it could not be, or if nobody knows yet."""
         await self._do(_Job(deviations, statuses))
+
+    async def prove(self, statuses: list[pb.AgentStatus]) -> None:
+        """Write ``statuses``, and with them what the store refused last, if it did. Raises StateError as ``write``.
+
+        What was refused comes again from its agents, and is stored once.
+        """
+        if statuses or self._refused:
+            await self.write(list(self._refused), statuses)
 
     async def run(self, work: Callable[[Store], _T]) -> _T:
         """Have ``work`` done between two transactions; it must be short. Raises StateError."""
@@ -144,7 +157,9 @@ class Writer:
             self._loop.call_soon_threadsafe(self._announce, jobs, changes)
 
     def _announce(self, jobs: list[_Job], changes: list[pb.StoredDeviation]) -> None:
-        if self.trouble:
+        if any(job.deviations for job in jobs):
+            self._refused = []
+        if self.trouble and not self._refused:
             seconds = time.monotonic() - self._ill_since
             _log.warning("the store works again after %.0f s; agents deliver what they kept", seconds)
             self.trouble = ""
@@ -155,6 +170,8 @@ class Writer:
                 job.done.set_result(None)
 
     def _failed(self, jobs: list[_Job], error: StateError) -> None:
+        refused = [deviation for job in jobs for deviation in job.deviations]
+        self._refused = refused[:PROOF_DEVIATIONS] or self._refused
         self._complain(error)
         _fail([job.done for job in jobs], error)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.baseline_rig import address, join, people, start  # noqa: F401 - fixtures
 from collector.cluster import Cluster, serve
 from collector.rig import CollectorProcess
 from driftline_collector.server import Collector

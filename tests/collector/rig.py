@@ -14,7 +14,7 @@ from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire.client import CollectorClient
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds to wait for what should take milliseconds, on a busy machine."""
 
 DRIFTLINE = [sys.executable, "-m", "driftline"]

@@ -19,7 +19,9 @@ from driftline.wire import service, uplink
 from driftline.wire.client import CollectorClient
 from driftline.wire.credentials import Credentials, Link
 from driftline.wire.credentials_files import TlsPaths
+from driftline.wire.gen.driftline.v1 import baseline_pb2
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.pieces import Whole
 from driftline.wire.roles import READERS, Role
 from driftline_collector import access
 from driftline_collector.access import ALLOWED
@@ -36,6 +38,11 @@ METHODS = (
     "AddSilence",
     "EndSilence",
     "ForgetAgent",
+    "ListBaselines",
+    "GetBaseline",
+    "FetchBaseline",
+    "PublishBaseline",
+    "RevokeBaseline",
 )
 MAY: dict[str, frozenset[Role]] = {
     **dict.fromkeys(METHODS, READERS),
@@ -43,6 +50,8 @@ MAY: dict[str, frozenset[Role]] = {
     "AddSilence": frozenset({Role.REVIEWER, Role.ADMIN}),
     "EndSilence": frozenset({Role.REVIEWER, Role.ADMIN}),
     "ForgetAgent": frozenset({Role.ADMIN}),
+    "PublishBaseline": frozenset({Role.REVIEWER, Role.ADMIN}),
+    "RevokeBaseline": frozenset({Role.REVIEWER, Role.ADMIN}),
 }
 
 
@@ -87,10 +96,30 @@ def call(method: str, link: Link, node: str = "node-a") -> None:
         elif method == "ForgetAgent":
             with pytest.raises(SettingsError, match="ever reported"):
                 client.forget_agent(pb.ForgetAgentRequest(node="x"))
+        elif method.endswith("Baseline"):
+            about_a_baseline(method, client)
+        elif method == "ListBaselines":
+            client.list_baselines()
         else:
             client.list_agents()
     finally:
         client.close()
+
+
+def about_a_baseline(method: str, client: CollectorClient) -> None:
+    """Make a call that is let in, and then told what is wrong."""
+    if method == "GetBaseline":
+        with pytest.raises(SettingsError, match="no node has learned"):
+            client.get_baseline("x")
+    elif method == "FetchBaseline":
+        with pytest.raises(SettingsError, match="no node has learned"):
+            client.fetch_baseline(pb.FetchBaselineRequest(name="x", merged=True))
+    elif method == "PublishBaseline":
+        with pytest.raises(SettingsError, match="names no version"):
+            client.publish_baseline(Whole("x", "", baseline_pb2.BASELINE_FORMAT_MSGPACK, b"x"), "why", "who")
+    else:
+        with pytest.raises(SettingsError, match="names no version"):
+            client.revoke_baseline(baseline_pb2.Revocation(name="x"))
 
 
 def agents(link: Link) -> pb.ListAgentsResponse:

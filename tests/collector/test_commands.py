@@ -157,16 +157,14 @@ def test_no_follow_ends_and_a_reader_that_leaves_is_no_error(collector: str) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_collector_ends_in_under_3_seconds_with_streams_open(
-    process: CollectorProcess, number: signal.Signals
-) -> None:
+def test_the_collector_ends_with_streams_open(process: CollectorProcess, number: signal.Signals) -> None:
     agent = sink(process.start())
     agent.submit(samples.deviation())
     tail = TailProcess("--collector", process.address, "--since", "1h")
     tail.line()
     begun = time.monotonic()
     assert process.end(number) == 0
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < PATIENCE / 2  # the agent and the tail would stay for ever
     agent.stop(0.1)
     tail.stop()
     assert process.process is not None

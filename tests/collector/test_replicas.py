@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from collector.cluster import Cluster
+from collector.cluster import Cluster, stop_all
 from collector.rig import PATIENCE, CollectorProcess, listing, sink, until
 from collector.test_follow import (  # noqa: F401 - they run here too, on the collector of this module
     Tail,
@@ -44,8 +44,7 @@ def start(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Start]:
         return running[-1].start()
 
     yield start_one
-    for one in running:
-        one.stop()
+    stop_all(running)
 
 
 @pytest.fixture

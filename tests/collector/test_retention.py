@@ -18,12 +18,14 @@ from driftline.nouns import Severity
 from driftline.wire.client import CollectorClient
 from driftline.wire.convert import SEVERITY_TO_WIRE
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
-from driftline_collector import retention
+from driftline_collector import retention, store_clock
 from driftline_collector.retention import DAY_SECONDS, Clock, Keep
 from driftline_collector.server import Collector
 from driftline_collector.storage import Keeping
 from driftline_collector.store_address import parse_store
 from driftline_collector.store_changes import ROW_BYTES
+from driftline_collector.store_postgres import PostgresStore
+from driftline_collector.store_sqlite import SqliteStore
 from unit.wire import samples
 
 Start = Callable[[Keep], str]
@@ -111,7 +113,8 @@ def test_what_is_older_than_the_limit_goes_by_the_collectors_clock(
     address = start(Keep(days=30))
     until(lambda: ids(address) == new)
     until(lambda: sum(value for name, value in counters(address).items() if ".age." in name) == len(old))
-    assert set(counters(address)) == {"store.bytes", *(f"store.removed.age.{one.value}" for one in Severity)}
+    figures = {"store.bytes", "store.clock_jumps"}
+    assert set(counters(address)) == {*figures, *(f"store.removed.age.{one.value}" for one in Severity)}
     assert warnings(address) == []
     address = start(Keep(days=30))  # the count is kept with the store
     until(lambda: sum(value for name, value in counters(address).items() if ".age." in name) == len(old))
@@ -201,12 +204,98 @@ def test_the_command_line_has_the_same_limits() -> None:
     assert Keep() == Keep(parameters["keep_days"].default, parameters["keep_bytes"].default)
 
 
-def test_a_clock_that_was_set_removes_nothing_for_a_day(caplog: pytest.LogCaptureFixture) -> None:
+def removed(address: str) -> int:
+    """Return how many went for their age, once the retention has looked."""
+    client = CollectorClient(address)
+    try:
+        until(lambda: "store.clock_jumps" in client.list_agents().access)
+    finally:
+        client.close()
+    return sum(value for name, value in counters(address).items() if ".age." in name)
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Has the databases' wall clock show so many days more than the right one from the next start on."""
+
+    def set_by(days: float) -> None:
+        for store in (SqliteStore, PostgresStore):
+            monkeypatch.setattr(store, "wall_s", lambda _self: time.time() + days * DAY_SECONDS)
+
+    return set_by
+
+
+def test_what_is_stored_while_the_clock_is_set_back_is_kept_when_it_is_right_again(
+    start: Start, set_clock: Callable[[float], None]
+) -> None:
+    sent = deliver(start(Keep(days=30)), 20)
+    set_clock(-400)
+    sent += deliver(start(Keep(days=30)), 20)
+    sent += deliver(start(Keep(days=30)), 20)
+    set_clock(0)
+    address = start(Keep(days=30))
+    assert removed(address) == 0
+    assert ids(address) == sent
+    assert warnings(address) == []  # it was no absence
+    assert counters(address)["store.clock_jumps"] == 0
+
+
+def test_a_clock_a_year_ahead_removes_nothing_at_once_and_is_told(
+    start: Start, set_clock: Callable[[float], None]
+) -> None:
+    sent = deliver(start(Keep(days=30)), 20)
+    set_clock(+365)
+    address = start(Keep(days=30))
+    assert removed(address) == 0
+    (warning,) = warnings(address)
+    assert warning == "the clock is 365 days ahead of when the store was last in use: 7 of them count as age"
+    assert counters(address)["store.clock_jumps"] == 1
+    for _ in range(5):  # the week counts once, not at each start
+        address = start(Keep(days=30))
+        assert removed(address) == 0
+    assert ids(address) == sent
+
+
+def test_what_is_stored_after_a_clock_was_ahead_grows_old_in_time(
+    start: Start, set_clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what is stored before, meanwhile and after nothing stays new for a year."""
+    set_clock(0)
+    old = deliver(start(Keep(days=30)), 20)
+    set_clock(+365)
+    old += deliver(start(Keep(days=30)), 20)
+    set_clock(0)
+    address = start(Keep(days=30))
+    old += deliver(address, 20)
+    booted = store_clock._since_boot
+    monkeypatch.setattr(store_clock, "_since_boot", lambda: booted() + 20 * DAY_SECONDS)  # it runs on
+    new = deliver(address, 20)
+    assert ids(address) == old + new
+    monkeypatch.setattr(store_clock, "_since_boot", lambda: booted() + 31 * DAY_SECONDS)
+    until(lambda: ids(address) == new)
+    until(lambda: removed(address) == len(old))
+
+
+def test_a_long_absence_counts_for_a_week(start: Start, set_clock: Callable[[float], None]) -> None:
+    """Also a backup that is restored after a year is there to look at."""
+    sent = deliver(start(Keep(days=8)), 20)
+    set_clock(+6)
+    address = start(Keep(days=8))
+    assert removed(address) == 0
+    assert warnings(address) == []
+    set_clock(+9)
+    address = start(Keep(days=8))
+    until(lambda: ids(address) == sent[-1:])  # six and three days: the newest one always stays
+    assert warnings(address) == []
+
+
+def test_a_clock_that_was_set_is_not_trusted_for_a_day(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock(wall_s=1_000_000.0, boot_s=100.0)
     assert clock.trusted(1_000_005.0, 105.0)
     assert not clock.trusted(1_000_010.0 + 400 * DAY_SECONDS, 110.0)  # set to next year
     assert not clock.trusted(1_000_015.0 + 400 * DAY_SECONDS, 115.0)
-    assert "the clock was set by +34560000 s" in caplog.text
+    assert "the clock was set by +34560000 s; deviations grow old as if it had not been" in caplog.text
+    assert clock.jumps == 1
     assert not clock.trusted(1_000_020.0, 120.0)  # and back
     assert not clock.trusted(1_000_020.0 + DAY_SECONDS - 1, 119.0 + DAY_SECONDS)
     assert clock.trusted(1_000_020.0 + DAY_SECONDS, 120.0 + DAY_SECONDS)

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from collector.cluster import Cluster
+from collector.cluster import Cluster, stop_all
 from collector.rig import DRIFTLINE, PATIENCE, CollectorProcess, listing, sink, until
 from driftline.errors import SettingsError
 from driftline.nouns import Loss
 from driftline.report.stream import StreamSink
+from driftline.wire import uplink
+from driftline.wire.backoff import Backoff
 from driftline.wire.client import CollectorClient
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.gen.driftline.v1 import deviation_pb2
@@ -157,8 +160,11 @@ def test_a_node_that_was_retired_is_forgotten(watched: str) -> None:
     assert len(told(watched)) == 1
 
 
-def test_a_collector_that_was_down_does_not_cry_but_still_notices(tmp_path: Path) -> None:
+def test_a_collector_that_was_down_does_not_cry_but_still_notices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Down for longer than the limit: agents get the time to come back; who does not is told once, over two starts."""
+    monkeypatch.setattr(uplink, "Backoff", partial(Backoff, longest=0.2))  # an agent that waits 1.5 s comes too late
     patient = Looking("", Watching(silent_after=1.5))
     running = Collector(tmp_path / "state", looking=patient)
     address = running.start()
@@ -222,8 +228,7 @@ def test_replicas_tell_it_once(cluster: Cluster, database: str, tmp_path: Path) 
         assert [one.count for one in told(addresses[0])] == [2]
         agent.stop(PATIENCE)
     finally:
-        for one in replicas:
-            one.stop()
+        stop_all(replicas)
 
 
 def test_losses_beyond_the_limit_are_told_and_resolved(watched: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cluster import Cluster
+from collector.cluster import Cluster, stop_all
 from collector.rig import DRIFTLINE, PATIENCE, CollectorProcess, listing, sink, until
 from collector.test_follow import Tail
 from driftline.errors import SettingsError
@@ -195,7 +195,10 @@ def test_mistakes_are_told_in_a_sentence(arguments: list[str], wrong: str) -> No
     assert (done.returncode, wrong in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
 
 
-def test_it_holds_at_every_replica(cluster: Cluster, database: str, tmp_path: Path) -> None:
+def test_it_holds_at_every_replica(
+    cluster: Cluster, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silences, "LOOK_SECONDS", 0.2)
     keeping = Keeping(parse_store(cluster.url(database)))
     replicas = [Collector(tmp_path / f"s{i}", keeping=keeping) for i in range(2)]
     here, there = (one.start() for one in replicas)
@@ -214,8 +217,7 @@ def test_it_holds_at_every_replica(cluster: Cluster, database: str, tmp_path: Pa
         client.close()
         until(lambda: listed(here) == [])
     finally:
-        for replica in replicas:
-            replica.stop()
+        stop_all(replicas)
 
 
 def test_outputs_leave_it_out_unless_they_want_it(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import fcntl
 import logging
 import os
 import random
-import shutil
 import signal
 import struct
 import subprocess
@@ -71,21 +70,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-@pytest.fixture
-def breakable(tmp_path: Path) -> Iterator[Path]:
-    """An ext4 of its own on a file, which can be made to fail."""
-    if not Path("/dev/loop-control").exists() or shutil.which("mkfs.ext4") is None:
-        pytest.skip("needs loop devices and mkfs.ext4")
-    image, place = tmp_path / "image", tmp_path / "disk"
-    image.touch()
-    os.truncate(image, 32 * MIB)
-    place.mkdir()
-    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
@@ -190,10 +174,11 @@ def test_postgresql_that_hangs_sends_agents_away_and_loses_nothing(
 
 
 def test_a_collector_stops_in_order_while_postgresql_hangs(cluster: Cluster, url: str, tmp_path: Path) -> None:
-    process = CollectorProcess(tmp_path / "state", "--store", url)
+    (tmp_path / "outputs.yaml").write_text(f"outputs:\n  - {{name: out, type: file, path: {tmp_path}/out}}\n")
+    process = CollectorProcess(tmp_path / "state", "--store", url, "--outputs", str(tmp_path / "outputs.yaml"))
     agent = sink(process.start())
     agent.submit(samples.deviation())
-    until(lambda: listing(process.address))
+    until((tmp_path / "out").exists)
     cluster.signal_all(signal.SIGSTOP)
     agent.submit(samples.deviation())
     tail = Tail(process.address, pb.TailRequest(replay=True))  # a reader hangs as well

@@ -13,6 +13,7 @@ import pytest
 
 from driftline.errors import StateError
 from driftline.wire.convert import deviation_to_wire
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector import writer as writer_module
 from driftline_collector.store_sqlite import SqliteStore
 from driftline_collector.writer import Writer
@@ -68,6 +69,42 @@ def test_illness_is_told_once_and_so_is_recovery(
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.WARNING] * 2
     assert caplog.messages[0] == "the disk is full; nothing is acknowledged, agents wait. Try: make room"
     assert "the store works again after" in caplog.messages[1]
+
+
+def test_what_finds_room_on_a_full_disk_proves_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A counter is written, deviations are not: nobody is welcomed until what was refused is stored."""
+    status = pb.AgentStatus(hello=pb.Hello(node="node-a"))
+
+    async def test(writer: Writer, store: SqliteStore) -> None:
+        commit, large = store.commit, one() * 2
+
+        def refuse_large(incoming: list[Any], statuses: list[Any]) -> Any:
+            if incoming:
+                raise StateError("the disk is full", "make room")
+            return commit(incoming, statuses)
+
+        await writer.prove([])
+        monkeypatch.setattr(store, "commit", refuse_large)
+        with pytest.raises(StateError):
+            await writer.write(large, [])
+        for _ in range(3):
+            await writer.write([], [status])
+            await writer.run(lambda store: store.count({"probe": 0}))
+            with pytest.raises(StateError, match="the disk is full"):
+                await writer.prove([status])
+            with pytest.raises(StateError, match="the disk is full"):
+                await writer.prove([])
+            assert writer.trouble == "the disk is full"
+        monkeypatch.setattr(store, "commit", commit)
+        await writer.prove([status])
+        assert (writer.trouble, store.revision) == ("", 1)
+        await writer.write(large, [])  # its agent comes with it again
+        assert store.revision == 1
+
+    run(test)
+    assert len(caplog.messages) == 2
 
 
 def test_a_stuck_store_sends_away_who_waits_and_at_once_who_comes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
