@@ -33,6 +33,8 @@ MAX_REASON = 1_000
 LISTED = 10
 """Candidates named where one was meant."""
 
+_SPANS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+
 IMAGE_HELP = "Image, digest or its beginning, or NAME+NAMESPACE/WORKLOAD for what a workload adds."
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help=IMAGE_HELP)]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the baseline's history.")]
@@ -185,6 +187,11 @@ def day(wall_ns: int) -> str:
         return f"{datetime.fromtimestamp(wall_ns // NS, UTC):%Y-%m-%d %H:%M}"
     except (OverflowError, ValueError, OSError):
         return "????-??-?? ??:??"
+
+
+def span(seconds: int) -> str:
+    """A time in its largest unit: ``3d``, ``40s``; "-" for none."""
+    return next((f"{seconds // length}{unit}" for length, unit in _SPANS if seconds >= length), "-")
 
 
 def plural(count: int, noun: str) -> str:

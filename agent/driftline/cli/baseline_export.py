@@ -85,20 +85,20 @@ def export(
     store = open_store(state_dir)
     baseline = read_side(store, image)
     if signed:
-        _write(_signed(store, baseline), output)
+        write(_signed(store, baseline), output)
         return
     if format in (Format.YAML, Format.JSON, Format.MSGPACK):
-        _write(encode(baseline, format), output)
+        write(encode(baseline, format), output)
         return
     wanted = Wanted(_labels(selector or []), _named(namespace), _named(name), _profile(seccomp_base))
     made = to_policy(baseline, Policy(format.value), wanted, _image_of(store, baseline))
     if json:
         report = _report(baseline, format, made) | ({} if output else {"document": made.text})
         if output:
-            _write(made.text.encode(), output)
-        _write((jsonlib.dumps(report) + "\n").encode(), None)
+            write(made.text.encode(), output)
+        write((jsonlib.dumps(report) + "\n").encode(), None)
         return
-    _write(made.text.encode(), output)
+    write(made.text.encode(), output)
     for gap in made.gaps:
         print(f"driftline baseline export: {gap.sentence}", file=sys.stderr)
 
@@ -110,7 +110,8 @@ def encode(baseline: Baseline, format: Format) -> bytes:
     return (to_yaml(baseline) if format is Format.YAML else to_json(baseline)).encode()
 
 
-def _write(data: bytes, output: Path | None) -> None:
+def write(data: bytes, output: Path | None) -> None:
+    """Write to a file, None: to standard output. Raises StateError."""
     if output is None:
         with until_nobody_reads():
             sys.stdout.buffer.write(data)

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from rich.cells import cell_len
 
 from driftline.baseline.canonical import version_of
 from driftline.baseline.history import Revision
 from driftline.baseline.schema import Baseline, Review, Standing, section_of
 from driftline.baseline.store import BaselineStore
-from driftline.cli.baseline import NS, Image, Json, day, find, is_complete, open_store, read_all, short_digest
+from driftline.cli.baseline import NS, Image, Json, day, find, is_complete, open_store, read_all, short_digest, span
 from driftline.cli.main import complain, printable
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.cli.stopping import until_nobody_reads
+from driftline.cli.tables import aligned
 from driftline.text import escape
 from driftline.wire.jsontext import wall_time
 
@@ -30,7 +30,6 @@ MAX_HISTORY = 50
 """Lines of history printed unless asked for more."""
 SECTIONS = ("exec", "open", "load", "connect")
 _HEADS = ("IMAGE", "DIGEST", "STATE", "REV", "COMPLETE", *map(str.upper, SECTIONS), "REVIEW", "SIGNED", "FROM", "AGE")
-_SPANS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def list_baselines(state_dir: StateDir = DEFAULT_STATE, json: Json = False) -> None:
@@ -68,20 +67,17 @@ def _print(baselines: list[Baseline], signed: dict[str, int], now_ns: int) -> No
     if not baselines:
         print("no baselines")
         return
-    rows = [(_HEADS, None), *((_row(one, signed[one.name], now_ns), one) for one in sorted(baselines, key=_order))]
-    widths = [max(cell_len(row[column]) for row, _ in rows) for column in range(len(_HEADS))]
-    for row, baseline in rows:
-        print("  ".join(_pad(text, width) for text, width in zip(row, widths, strict=True)).rstrip())
-        if baseline is not None and baseline.reasons:
+    ordered = sorted(baselines, key=_order)
+    head, *lines = aligned([_HEADS, *(_row(one, signed[one.name], now_ns) for one in ordered)])
+    print(head)
+    for line, baseline in zip(lines, ordered, strict=True):
+        print(line)
+        if baseline.reasons:
             print(f"  partial: {', '.join(map(escape, baseline.reasons))}")
 
 
 def _order(baseline: Baseline) -> tuple[str, str, str]:
     return baseline.image, baseline.key, baseline.workload
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - cell_len(text))
 
 
 def _row(baseline: Baseline, signed: int, now_ns: int) -> tuple[str, ...]:
@@ -111,8 +107,7 @@ def _first(baseline: Baseline) -> int:
 
 def _age(baseline: Baseline, now_ns: int) -> str:
     first = _first(baseline)
-    seconds = (now_ns - first) // NS if first else 0
-    return next((f"{seconds // span}{unit}" for span, unit in _SPANS if seconds >= span), "-")
+    return span((now_ns - first) // NS if first else 0)
 
 
 def _summary(baseline: Baseline) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def keygen(
 
     Without a passphrase the key is not encrypted.
     """
-    passphrase = _passphrase(passphrase_file, "Passphrase for the new key (empty: none)", confirm=True)
+    passphrase = passphrase_of(passphrase_file, "Passphrase for the new key (empty: none)", confirm=True)
     key = generate(type)
     private, public = to_pem(key, passphrase)
     with write_new(_named(name, ".key")) as private_file, write_new(_named(name, ".pub"), PUBLIC) as public_file:
@@ -75,8 +75,8 @@ def _named(name: Path, suffix: str) -> Path:
     return name.with_name(name.name + suffix)
 
 
-def _passphrase(path: Path | None, question: str, confirm: bool = False) -> bytes:
-    """From a file, the environment, or the person at the terminal; empty if there is none of them."""
+def passphrase_of(path: Path | None, question: str, confirm: bool = False) -> bytes:
+    """Return it from a file, the environment, or the person at the terminal; empty if there is none of them."""
     if path is not None:
         return _read(path, MAX_PASSPHRASE).rstrip(b"\r\n")
     if PASSPHRASE in os.environ:
@@ -110,7 +110,7 @@ def sign(
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Sign a baseline. Signing again adds a signature; a key that signed already only renews its own."""
-    private = load_private(key, lambda: _passphrase(passphrase_file, f"Passphrase of {escape(str(key))}"))
+    private = load_private(key, lambda: passphrase_of(passphrase_file, f"Passphrase of {escape(str(key))}"))
     until = expiry(expires, time.time_ns()) if expires else None
     add = _Adding(private, until, anew)
     path = Path(image)

@@ -25,7 +25,7 @@ def read_baseline(path: Path) -> Baseline:
     name = escape(str(path))
     try:
         data = read_file(path.resolve(), MAX_FILE)
-        return _parse(data)
+        return parse(data)
     except OSError as error:
         raise StateError(f"{name} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -44,7 +44,8 @@ def read_signed(path: Path) -> bytes | None:
     return data if is_envelope(data) else None
 
 
-def _parse(data: bytes) -> Baseline:
+def parse(data: bytes) -> Baseline:
+    """Return the baseline in ``data``; in a signed one whoever signed it. Raises ValueError."""
     if data[:1] and data[0] >= FIRST_BINARY:
         return from_msgpack(data)
     if is_envelope(data):

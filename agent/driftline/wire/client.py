@@ -9,6 +9,7 @@ the same for agents and for people. Next:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import grpc
@@ -17,10 +18,15 @@ from driftline.errors import AccessError, CollectorError, DriftlineError, Settin
 from driftline.text import escape
 from driftline.wire import service
 from driftline.wire.credentials import Link
+from driftline.wire.gen.driftline.v1 import baseline_pb2
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from driftline.wire.pieces import Gathering, PieceError, Whole, parts
 
 ANSWER_SECONDS = 10.0
 """How long a single request may take: the collector bounds the work of one page to far less."""
+
+CONTENT_SECONDS = 120.0
+"""How long the content of a baseline may take, either way: merging a thousand nodes' takes half a minute."""
 
 _REASON_CHARACTERS = 300  # of a server's message, which ends up in a terminal or a log line
 
@@ -125,6 +131,57 @@ class CollectorClient:
         response: pb.EndSilenceResponse = self._ask(service.END_SILENCE, request, pb.EndSilenceResponse.FromString)
         return response.silence
 
+    def list_baselines(self) -> pb.ListBaselinesResponse:
+        """Return every baseline the collector knows, in figures."""
+        response: pb.ListBaselinesResponse = self._ask(
+            service.LIST_BASELINES, pb.ListBaselinesRequest(), pb.ListBaselinesResponse.FromString
+        )
+        return response
+
+    def get_baseline(self, name: str) -> pb.GetBaselineResponse:
+        """Return what the collector knows of one, node by node; ``name`` as listed, escaped."""
+        request = pb.GetBaselineRequest(name=name)
+        response: pb.GetBaselineResponse = self._ask(service.GET_BASELINE, request, pb.GetBaselineResponse.FromString)
+        return response
+
+    def fetch_baseline(self, request: pb.FetchBaselineRequest) -> Whole:
+        """Return one of the contents of a baseline, still compressed."""
+        method = self._channel.unary_stream(
+            service.FETCH_BASELINE, pb.FetchBaselineRequest.SerializeToString, pb.FetchBaselineResponse.FromString
+        )
+        gathering, whole = Gathering(), None
+        try:
+            for response in Stream(method(request, timeout=CONTENT_SECONDS, metadata=self._link.metadata), self._link):
+                whole = gathering.take(response.part)
+        except PieceError as error:
+            raise CollectorError(f"the collector at {self._link.target} sent no baseline: {error}") from error
+        if whole is None:
+            raise CollectorError(f"the collector at {self._link.target} sent only a part of the baseline")
+        return whole
+
+    def publish_baseline(self, whole: Whole, reason: str, author: str) -> baseline_pb2.Published:
+        """Return what is in force now. ``reason``, ``author``: escaped. Raises PieceError for more than can be sent."""
+        pieces = parts(*whole)
+        first = pb.PublishBaselineRequest(part=next(pieces), reason=reason, author=author)
+        requests = chain([first], (pb.PublishBaselineRequest(part=part) for part in pieces))
+        method = self._channel.stream_unary(
+            service.PUBLISH_BASELINE, pb.PublishBaselineRequest.SerializeToString, pb.PublishBaselineResponse.FromString
+        )
+        try:
+            response = method(requests, timeout=CONTENT_SECONDS, metadata=self._link.metadata)
+        except grpc.RpcError as error:
+            raise translate(error, self._link) from error
+        published: baseline_pb2.Published = response.published
+        return published
+
+    def revoke_baseline(self, revocation: baseline_pb2.Revocation) -> baseline_pb2.Revocation:
+        """Return the revocation as it was stored."""
+        request = pb.RevokeBaselineRequest(revocation=revocation)
+        response: pb.RevokeBaselineResponse = self._ask(
+            service.REVOKE_BASELINE, request, pb.RevokeBaselineResponse.FromString
+        )
+        return response.revocation
+
     def _ask(self, method: str, request: Any, deserializer: Any) -> Any:
         for left in reversed(range(self._link.choices)):
             call = self._channel.unary_unary(method, type(request).SerializeToString, deserializer)
@@ -152,7 +209,7 @@ def translate(error: grpc.RpcError, link: Link) -> DriftlineError:
 
         reason = expired(link) or details
         return AccessError(f"the collector at {target} does not let us in: {reason}", "see docs/access.md")
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
+    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):
         return SettingsError(f"the collector at {target} refused the request: {details}")
     if code is grpc.StatusCode.NOT_FOUND:
         return SettingsError(details)
