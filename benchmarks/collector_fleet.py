@@ -1,168 +1,116 @@
-"""Measures collectors under a fleet: ``PYTHONPATH=tests python -m benchmarks.collector_fleet [deviations] [agents]
-[followers]``.
+"""Collectors under a fleet: ``PYTHONPATH=tests python -m benchmarks.collector_fleet [SHARE]``.
 
-In: how many (100 000 deviations, 1 000 agents, 200 followers). Out: a table on standard output: deviations per second
-stored, and tailed, by one collector on SQLite and by one, two and three replicas on PostgreSQL; then the same with many
-agents and followers at a time, and what the collectors take in memory. Everything runs on this machine. Why streams and
-not sinks: a thousand agents do not fit beside the collectors they are to load; what is measured is the collector. Next:
-benchmarks/RESULTS.md.
+In: SHARE of the full size, 1 by default. Out: two tables. *Replicas*: deviations per second stored and tailed by one
+collector on SQLite and by one, two and three replicas on PostgreSQL. *Fleet*: the same four with 1 000 agents and 200
+followers at a time: how late a deviation comes while it is quiet, how fast a burst is stored and read by all, what
+followers were told to have missed, memory. Everything runs on this machine. Next: ``run``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-import grpc.aio
-from benchmarks.collector import sample
+from benchmarks.figures import Row, Section, percentile
+from benchmarks.fleet_peers import Share, agents_in, followers_in, spawned
 
 from collector.cluster import Cluster, programs
 from collector.rig import CollectorProcess
-from driftline.wire import service
-from driftline.wire.convert import deviation_to_wire
-from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
-STREAMS = 8
+DEVIATIONS = 100_000
+STREAMS = 9
 """Agents of the runs that measure throughput: enough that every replica always has something to store."""
 
-BATCH = 128
-"""Deviations in a batch: what an agent under attack sends."""
+AGENTS, FOLLOWERS = 1_000, 200
+BURST = 15
+"""Deviations each agent of the fleet has at once; each follower reads all."""
 
-CONNECT_SECONDS = 120.0
-"""How long a thousand agents may take to be welcomed."""
+QUIET_SECONDS = 20.0
+ALONE_EVERY = 5
+"""So many agents send one deviation meanwhile: ten a second from a thousand."""
+
+STORES = ("SQLite", "PostgreSQL, 1 replica", "PostgreSQL, 2 replicas", "PostgreSQL, 3 replicas")
+REPLICAS_METHOD = (
+    "`benchmarks/collector_fleet.py`: {count:,} deviations of ordinary size from {streams} agents' streams, spread "
+    "over the replicas; one client follows the first replica. *Stored*: until the last was acknowledged; *tailed*: "
+    "until the client had read the last. PostgreSQL, collectors, agents and the client share this machine's cores, so "
+    "replicas add safety here, not speed. SQLite's commits survive the death of the process, PostgreSQL's a power cut "
+    "too (each is synced)."
+)
+FLEET_METHOD = (
+    "`benchmarks/collector_fleet.py`: {agents:,} agents, each a connection with a heartbeat every 10 s, and "
+    "{followers:,} following clients, both spread over the replicas. First {quiet:.0f} s with {rate:.0f} deviations a "
+    "second in all: how late each came to each client. Then every agent has {burst} at once: *stored* until the last "
+    "was acknowledged, *read* by all clients together until the last of them had everything (or was told what it "
+    "missed). Memory is RSS of each collector's process, after the quiet phase and at most."
+)
+
+
+class Size(NamedTuple):
+    """How much is sent, by whom, to whom."""
+
+    agents: int
+    followers: int
+    each: int
+    quiet: float
 
 
 class Run(NamedTuple):
-    """What was measured. ``tailed``: until the last follower had read the last one; memory in MiB, per collector."""
+    """What was measured of one store: rates per second, ages in ms, MiB of each collector."""
 
-    what: str
     stored: float
     tailed: float
-    memory: list[float]
-
-    def __str__(self) -> str:
-        """Return a row of the table."""
-        memory = ", ".join(f"{one:.0f}" for one in self.memory)
-        return f"| {self.what} | {self.stored:,.0f}/s | {self.tailed:,.0f}/s | {memory} MiB |"
-
-
-def agents_in(address: str, first: int, agents: int, each: int, pipe: Connection) -> None:
-    """Be ``agents`` agents; send "ready" when all are welcomed, begin when told, send the time all was acknowledged."""
-
-    async def one(number: int, welcomed: asyncio.Semaphore, go: asyncio.Event) -> None:
-        node = f"node-{number:04}"
-        batches = [pb.Batch(sequence=n + 1) for n in range((each + BATCH - 1) // BATCH)]
-        for index in range(each):
-            message = deviation_to_wire(sample())
-            message.node = node
-            batches[index // BATCH].deviations.append(message)
-
-        async def requests() -> AsyncIterator[pb.ReportRequest]:
-            yield pb.ReportRequest(hello=pb.Hello(node=node))
-            await go.wait()
-            for batch in batches:
-                yield pb.ReportRequest(batch=batch)
-
-        async with grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-            method = channel.stream_stream(
-                service.REPORT, pb.ReportRequest.SerializeToString, pb.ReportResponse.FromString
-            )
-            async for response in method(requests()):
-                if response.HasField("welcome"):
-                    welcomed.release()
-
-    async def all_of_them() -> None:
-        welcomed, go = asyncio.Semaphore(0), asyncio.Event()
-        tasks = [asyncio.ensure_future(one(first + n, welcomed, go)) for n in range(agents)]
-        for _ in range(agents):
-            await asyncio.wait_for(welcomed.acquire(), CONNECT_SECONDS)
-        pipe.send("ready")
-        await asyncio.to_thread(pipe.recv)
-        go.set()
-        await asyncio.gather(*tasks)
-        pipe.send(time.perf_counter())
-
-    asyncio.run(all_of_them())
+    delivered: float
+    missed: int
+    ages: list[float]
+    calm: list[float]
+    most: list[float]
 
 
-def followers_in(address: str, followers: int, count: int, pipe: Connection) -> None:
-    """Be ``followers`` tails; send "ready" when all follow, then the time the last had ``count`` (or was told of)."""
-
-    async def one(following: asyncio.Semaphore) -> int:
-        seen = missed = 0
-        async with grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-            method = channel.unary_stream(service.TAIL, pb.TailRequest.SerializeToString, pb.TailResponse.FromString)
-            async for response in method(pb.TailRequest(follow=True)):
-                seen += len(response.deviations)
-                missed += response.missed
-                if response.caught_up:
-                    following.release()
-                if seen + missed >= count:
-                    break
-        return missed
-
-    async def all_of_them() -> None:
-        following = asyncio.Semaphore(0)
-        tasks = [asyncio.ensure_future(one(following)) for _ in range(followers)]
-        for _ in range(followers):
-            await asyncio.wait_for(following.acquire(), CONNECT_SECONDS)
-        pipe.send("ready")
-        missed = sum(await asyncio.gather(*tasks))
-        pipe.send((time.perf_counter(), missed))
-
-    asyncio.run(all_of_them())
-
-
-@contextmanager
-def spawned(target: object, *arguments: object) -> Iterator[Connection]:
-    """Run ``target`` in a process of its own; give the pipe to it once it is ready."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=target, args=(*arguments, theirs))  # type: ignore[arg-type]
-    process.start()
-    try:
-        assert ours.recv() == "ready"
-        yield ours
-    finally:
-        process.join(CONNECT_SECONDS)
-        process.kill()
-
-
-def resident(collector: CollectorProcess) -> float:
-    """Return the resident memory of a collector in MiB."""
+def memory(collector: CollectorProcess, field: str) -> float:
+    """Return VmRSS or VmHWM of a collector in MiB."""
     assert collector.process
     lines = Path(f"/proc/{collector.process.pid}/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
-def measure(what: str, collectors: list[CollectorProcess], count: int, agents: int, followers: int) -> Run:
-    """Have ``agents`` spread over ``collectors`` deliver ``count``, while ``followers`` of the first one read them."""
-    share = agents // len(collectors)
-    each = count // (share * len(collectors))
-    total = each * share * len(collectors)
+def parts(count: int, among: int) -> list[int]:
+    """Return ``count`` in ``among`` parts, as equal as can be."""
+    return [count // among + (number < count % among) for number in range(among)]
+
+
+def measure(collectors: list[CollectorProcess], size: Size) -> Run:
+    """Have agents deliver to ``collectors`` while followers read."""
+    shares, first = [], 0
+    for one, agents in zip(collectors, parts(size.agents, len(collectors)), strict=True):
+        shares.append(Share(one.address, first, agents, size.each, size.quiet, ALONE_EVERY))
+        first += agents
+    total = sum(share.total for share in shares)
+    at_once = sum(share.agents * share.each for share in shares)
     with ExitStack() as stack:
-        tails = stack.enter_context(spawned(followers_in, collectors[0].address, followers, total))
-        fleets = [
-            stack.enter_context(spawned(agents_in, one.address, index * share, share, each))
-            for index, one in enumerate(collectors)
-        ]
+        follow = zip(collectors, parts(size.followers, len(collectors)), strict=True)
+        tails = [stack.enter_context(spawned(followers_in, one.address, many, total)) for one, many in follow if many]
+        fleets = [stack.enter_context(spawned(agents_in, share)) for share in shares]
+        for fleet in fleets:
+            fleet.tell("be quiet")
+        for fleet in fleets:
+            fleet.answer()
+        calm = [memory(one, "VmRSS") for one in collectors]
         begun = time.perf_counter()
         for fleet in fleets:
-            fleet.send("go")
-        stored = max(fleet.recv() for fleet in fleets) - begun
-        ended, missed = tails.recv()
-        memory = [resident(one) for one in collectors]
-    told = f", {missed:,} told as missed" if missed else ""
-    return Run(f"{what}, {agents} agents, {followers} followers{told}", total / stored, total / (ended - begun), memory)
+            fleet.tell("burst")
+        stored = max(fleet.answer() for fleet in fleets) - begun
+        seen = [tail.answer() for tail in tails]
+        most = [memory(one, "VmHWM") for one in collectors]
+    tailed, missed = max(one.ended for one in seen) - begun, sum(one.missed for one in seen)
+    ages = [age for one in seen for age in one.ages]
+    read = at_once * size.followers - missed
+    return Run(at_once / stored, at_once / tailed, read / tailed, missed, ages, calm, most)
 
 
 @contextmanager
@@ -175,43 +123,89 @@ def running(state: Path, count: int, *options: str) -> Iterator[list[CollectorPr
         yield collectors
     finally:
         for one in collectors:
-            one.clean_up()
+            if one.process is not None and one.process.poll() is None:
+                one.complaints()  # streams were cut: it may have something to say
 
 
-def on_sqlite(state: Path, count: int, agents: int, followers: int) -> Iterator[Run]:
-    """Measure one collector."""
-    for name, *numbers in (("few", STREAMS, 1), ("many", agents, followers)):
-        with running(state / name, 1) as collectors:
-            yield measure("SQLite", collectors, count, *numbers)
-
-
-def on_postgresql(state: Path, count: int, agents: int, followers: int) -> Iterator[Run]:
-    """Measure one, two and three replicas; a new database for each."""
-    if (found := programs()) is None:
-        return
-    cluster = Cluster(found)
-    try:
+def every_store(size: Size) -> Iterator[tuple[str, Run]]:
+    """Measure SQLite, then PostgreSQL (if it is installed) with one to three replicas and a new database for each."""
+    with tempfile.TemporaryDirectory(prefix="driftline-fleet-") as directory, ExitStack() as stack:
+        state = Path(directory)
+        with running(state / "sqlite", 1) as collectors:
+            yield STORES[0], measure(collectors, size)
+        if (found := programs()) is None:
+            return
+        cluster = Cluster(found, synced=True)
+        stack.callback(cluster.clean_up)
         cluster.start()
-        for replicas, *numbers in ((1, STREAMS, 1), (2, STREAMS, 1), (3, STREAMS + 1, 1), (1, agents, followers)):
+        for replicas, name in enumerate(STORES[1:], 1):
             database = cluster.create()
-            name = f"{replicas}-{numbers[0]}"
-            with running(state / name, replicas, "--store", cluster.url(database)) as collectors:
-                yield measure(f"PostgreSQL, {replicas} replicas", collectors, count, *numbers)
+            with running(state / str(replicas), replicas, "--store", cluster.url(database)) as collectors:
+                yield name, measure(collectors, size)
             cluster.drop(database)
-    finally:
-        cluster.clean_up()
+
+
+def beside(rate: float, first: float) -> str:
+    """Say how a rate compares with that of SQLite."""
+    return "" if rate == first else f"{rate / first:.2f} × {STORES[0]}"
+
+
+def replicas_section(share: float) -> Section:
+    """Throughput with few agents."""
+    each = max(1, int(DEVIATIONS * share) // STREAMS)
+    section = Section(
+        "Collectors: SQLite and PostgreSQL", REPLICAS_METHOD.format(count=each * STREAMS, streams=STREAMS)
+    )
+    first = 0.0
+    for name, run in every_store(Size(STREAMS, 1, each, 0.0)):
+        first = first or run.tailed
+        value = f"{run.stored:,.0f}/s stored, {run.tailed:,.0f}/s tailed"
+        missed = f"the client was told that it missed {run.missed:,}" if run.missed else ""
+        section.rows.append(Row(name, value, note=". ".join(filter(None, (beside(run.tailed, first), missed)))))
+    return section
+
+
+def fleet_section(share: float) -> Section:
+    """Many agents and followers."""
+    size = Size(int(AGENTS * share), int(FOLLOWERS * share), BURST, QUIET_SECONDS)
+    method = FLEET_METHOD.format(
+        agents=size.agents,
+        followers=size.followers,
+        quiet=size.quiet,
+        rate=size.agents / ALONE_EVERY / size.quiet,
+        burst=BURST,
+    )
+    section, first = Section(f"Collectors: {size.agents:,} agents, {size.followers:,} followers", method), 0.0
+    for name, run in every_store(size):
+        first = first or run.stored
+        section.rows += fleet_rows(name, run, first, size)
+    return section
+
+
+def fleet_rows(name: str, run: Run, first: float, size: Size) -> list[Row]:
+    """What is told of one store."""
+    p50, p99 = percentile(run.ages, 50), percentile(run.ages, 99)
+    share = run.missed / (size.agents * size.each * size.followers)
+    calm, most = (", ".join(f"{one:.0f}" for one in figures) for figures in (run.calm, run.most))
+    return [
+        Row(f"{name}: late, while quiet", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"),
+        Row(f"{name}: burst stored", f"{run.stored:,.0f}/s", note=beside(run.stored, first)),
+        Row(f"{name}: burst read", f"{run.delivered:,.0f}/s", note=f"told as missed: {share:.0%}"),
+        Row(f"{name}: memory", f"{calm} MiB, at most {most} MiB"),
+    ]
+
+
+def sections(share: float = 1.0) -> list[Section]:
+    """For RESULTS.md."""
+    return [replicas_section(share), fleet_section(share)]
 
 
 def main() -> None:
-    """Print a row after each run."""
-    defaults = (100_000, 1_000, 200)
-    given = tuple(map(int, sys.argv[1:]))
-    count, agents, followers = given + defaults[len(given) :]
-    print("| | stored | tailed | collectors' memory |\n|---|---|---|---|")
-    with tempfile.TemporaryDirectory(prefix="driftline-fleet-") as state:
-        for runs in (on_sqlite, on_postgresql):
-            for run in runs(Path(state) / runs.__name__, count, agents, followers):
-                print(run, flush=True)
+    """Print what ``make bench`` would write."""
+    for section in sections(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0):
+        print(f"{section.title}\n{section.method}")
+        for row in section.rows:
+            print(f"  {row.what}: {row.value}  {row.outcome}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import agent_cost, baselines, cost, latency, pipeline, startup
+from benchmarks import agent_cost, baselines, collector_fleet, cost, latency, pipeline, startup
 from benchmarks.figures import Row, Section, markdown
 from benchmarks.machine import describe
 from benchmarks.results import FALSE_ALARMS, kept
@@ -40,6 +40,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Section]]] = {
     "pipeline and storm": pipeline.sections,
     "baselines": lambda: [baselines.section()],
     "collector": lambda: [collector()],
+    "collectors under a fleet": collector_fleet.sections,
 }
 
 
