@@ -38,7 +38,7 @@ bench: $(STAMP) ## measure this machine; writes benchmarks/RESULTS.md
 
 campaign: $(STAMP) ## a million deviations and 200 kills of the agent, while everything fails (half an hour, root)
 	@DRIFTLINE_CAMPAIGN=1000000 DRIFTLINE_KILLS=200 $(PYTHON) -m pytest tests/faults/test_campaign.py \
-		tests/faults/test_agent_kill.py
+		tests/faults/test_agent_kill.py tests/faults/test_spool_kill.py
 
 falsealarms: $(STAMP) ## real servers, learned and watched: what is told without reason, which attacks are caught (MINUTES=3)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.false_alarms --write $(if $(MINUTES),--minutes $(MINUTES))

@@ -60,7 +60,7 @@ class Service:
             name = order if order.startswith("port") else f"{order}-{next(self.numbers)}"
             place = self.orders / name
             place.touch()
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 30
             while place.exists():
                 assert time.monotonic() < deadline, f"{order} was not done"
                 time.sleep(0.02)
@@ -181,7 +181,7 @@ def test_learning_goes_on_after_the_agent_was_killed(node: Node) -> None:
     with agent:
         first = node.run(image)
         first.do("words")
-        time.sleep(16)  # a learning baseline is written every fifteen seconds; this one is over before
+        agent.wait_line(f"detecting {image}")
         agent.stop(signal.SIGKILL)
     assert node.baseline(image).reasons == ()
     with node.agent(6) as again:

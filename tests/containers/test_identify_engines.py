@@ -49,7 +49,7 @@ def name_all(daemon: containerd.Containerd, tasks: list[containerd.Task], expect
         if cgroup.cgroup in ids:
             resolver.request(cgroup.cgroup, cgroup.path, 0, attached_late=True)
     found: dict[int, Subject] = {}
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while len(found) < expected and time.monotonic() < end:
         woken.wait(1)
         woken.clear()
@@ -92,7 +92,7 @@ def test_the_path_of_a_cgroup_id(daemon: containerd.Containerd, image: images.Im
     assert tree.path_of(cgroup) == task.cgroup
     assert tree.path_of(1) == "/"
     daemon.remove(task.id)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while Path(tree.directory(task.cgroup)).exists() and time.monotonic() < end:
         time.sleep(0.05)
     assert tree.path_of(cgroup) is None

@@ -57,7 +57,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         with server.accept()[0], server.accept()[0]:
             daemon.ctr("task", "exec", "-d", "--exec-id", "visitor", task.id, "/tmp/sh", "-c", "sleep 601; true")
             directory = str(cgroups.directory(task.cgroup))
-            end = time.monotonic() + 20
+            end = time.monotonic() + 30
             while True:
                 (found,) = read_running({task.cgroup_id: directory})
                 if sum(isinstance(event, ExecEvent) for event in found.events) == PROCESSES or time.monotonic() > end:

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.containers
 
 RATES = ("--open-rate", "1000", "--exec-rate", "100", "--learn-seconds", "600")
 STORM = ["/work/storm", "/storm", "20000", "4"]
-SECOND = 1.0
 
 
 def test_the_others_deviation_is_not_held_up(tmp_path: Path) -> None:
@@ -30,13 +29,11 @@ def test_the_others_deviation_is_not_held_up(tmp_path: Path) -> None:
         assert ready.stdin
         assert ready.stdout.readline() == "ready\n"
         storm = noisy.spawn(STORM)
-        time.sleep(1.5)
-        assert storm.poll() is None
-        started = time.monotonic()
+        time.sleep(0.5)
         ready.stdin.write("\n")
         ready.stdin.flush()
         found = agent.wait_deviation("exec.drift", "/tmp/sh")
-        assert time.monotonic() - started < SECOND
+        assert storm.poll() is None, "it waited for the end of the storm"
         assert found["subject"]["container_id"] == quiet.id
         assert storm.wait(60) == 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from driftline.baseline.schema import Baseline
-from driftline.baseline.yamltext import from_yaml
+from driftline.baseline.store import BaselineStore
 from driftline.nouns import ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 from rig import rootfs
 from rig.agent import Agent
@@ -63,8 +63,9 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attached]:
         time.sleep(1.5)  # until its service is up
         with Agent(state, "--learn-seconds", "2", "--learn-quiet-seconds", "0.5") as agent:
             armed = agent.wait_line(f"detecting container:{container.id}")
-            text = (state / "baselines" / f"container-{container.id}" / "baseline.yaml").read_text()
-            yield Attached(agent, container, armed, from_yaml(text))
+            found = BaselineStore(str(state)).load_one(f"container:{container.id}")
+            assert isinstance(found, Baseline)
+            yield Attached(agent, container, armed, found)
 
 
 def test_it_says_that_it_came_late(late: Attached) -> None:

@@ -261,7 +261,7 @@ def _depth(top: Path) -> int:
 
 
 def _wait_gone(pid: int) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from driftline.cli import main
 from driftline.cli.main import COMMANDS
 from driftline.cli.options import descriptions
 from driftline.settings import Settings
@@ -45,13 +44,12 @@ def test_every_setting_says_what_it_means() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_page_has_the_options_of_the_help(generate: ModuleType, command: str) -> None:
+def test_commands_page_has_the_options_of_the_help(
+    generate: ModuleType, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = generate.commands_page().partition(f"\n## `driftline {command}")[2].partition("\n## ")[0]
-    done = subprocess.run(
-        [sys.executable, "-m", "driftline", *command.split(), "--help"], capture_output=True, text=True
-    )
-    assert done.returncode == 0
-    in_help = set(re.findall(r"^\s+(?:-\w, )?(--[a-z-]+)", done.stdout, re.MULTILINE)) - {"--help"}
+    assert main.run([*command.split(), "--help"]) == 0
+    in_help = set(re.findall(r"^\s+(?:-\w, )?(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)) - {"--help"}
     named = re.findall(r"`(--[a-z-]+)[ `]", page)
     in_page = {name for name in named if not name.startswith("--no-")}  # the help has them on the line of the others
     assert in_help == in_page

@@ -26,7 +26,7 @@ AGENTS = 20
 FLEET = Path(__file__).with_name("campaign_agents.py")
 SEED = 20261123
 PER_SECOND = 5_000  # what the fleet submits: two cores do it all
-SHORTEST_SECONDS = 20.0
+FAULT_SECONDS = 1.8  # what one takes, with the pause before it: the fleet submits about until each kind has come
 PATIENCE_SECONDS = 1_800.0
 
 
@@ -125,7 +125,7 @@ class Report:
 def run(addresses: str, directory: Path, count: int, faults: list[Fault]) -> Report:
     """Let the fleet deliver ``count`` deviations to ``addresses`` while ``faults`` come and go."""
     report, chance, each = Report(count // AGENTS * AGENTS), random.Random(SEED), count // AGENTS
-    seconds = max(SHORTEST_SECONDS, count / PER_SECOND)
+    seconds = max(FAULT_SECONDS * len(faults), count / PER_SECOND)
     arguments = [addresses, str(directory), str(AGENTS), str(each), str(seconds)]
     said, complaints = directory / "said", directory / "complaints"
     begun = time.monotonic()

@@ -18,7 +18,7 @@ from collector.rig import DRIFTLINE, PATIENCE, sink
 from driftline_collector.outputs import delivery, progress
 from unit.wire import samples
 
-KILLS = 12
+KILLS = 8
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from driftline.report.spool import Spool, SpoolOptions
 
-KILLS = 200
+KILLS = int(os.environ.get("DRIFTLINE_KILLS", "100"))
 WRITER = Path(__file__).with_name("spool_writer.py")
 
 

@@ -79,8 +79,8 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("who", ["agents", "collector"])
 def test_a_slow_disk_loses_nothing(shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str) -> None:
-    """Every write takes 20 ms, every sync 200 ms."""
-    slow = {"LD_PRELOAD": str(shim), "SLOW_WRITE_MS": "20", "SLOW_SYNC_MS": "200"}
+    """Every write takes 10 ms, every sync 100 ms."""
+    slow = {"LD_PRELOAD": str(shim), "SLOW_WRITE_MS": "10", "SLOW_SYNC_MS": "100"}
     collector = CollectorProcess(tmp_path / "state")
     try:
         with monkeypatch.context() as patch:

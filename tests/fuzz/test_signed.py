@@ -37,9 +37,9 @@ def test_a_damaged_envelope_is_refused_or_says_what_was_signed() -> None:
 
 
 def test_wrong_types_in_an_envelope() -> None:
-    dice, wanted = random.Random(3), Statement(baseline(), 0)
+    dice, wanted, data = random.Random(3), Statement(baseline(), 0), signed("alice", "carl")
     for _ in range(ROUNDS):
-        values = outer(signed("alice", "carl"))
+        values = outer(data)
         replace_one(values, dice)
         assert read(_text(values)) in (None, wanted)
 

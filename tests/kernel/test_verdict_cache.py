@@ -128,7 +128,7 @@ def test_a_program_with_other_contents_is_told(own: Box, place: str, how: str) -
     own.container.run(["/bin/sh", "-c", how.format(new="/work/idle", old=old)])
     own.watch.take(own.subject)
     process = own.container.spawn([old])
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not (execs := own.watch.take(own.subject).execs(old)) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.kill()
@@ -285,7 +285,7 @@ def test_what_entered_is_not_what_the_init_starts(watch: Watch) -> None:
     script = f"mkfifo /tmp/go; read x </tmp/go; {NOTHING}; sleep 100"
     with watch.box(ContainerOptions(init=["/bin/sh", "-c", script])) as box:
         go = box.container.rootfs / "tmp" / "go"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not go.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         learned(box, ["/bin/sh", "-c", f"{NOTHING}; :"])

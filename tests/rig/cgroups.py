@@ -12,7 +12,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-_REMOVE_SECONDS = 5.0  # a killed process leaves its cgroup only when the kernel has torn it down
+_REMOVE_SECONDS = 30.0  # a killed process leaves its cgroup only when the kernel has torn it down
 _claimed: dict[str, frozenset[Path]] = {}  # for ``left``: what to look for at the end of a session
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rig import cgroups, kernel_objects, session
 
-SETTLE_SECONDS = 5.0  # the kernel frees programs and dying cgroups a little later
+SETTLE_SECONDS = 30.0  # the kernel frees programs and dying cgroups a little later
 _DIRECTORIES = ("/tmp", "/run", "/run/containerd/s", "/run/containerd/fifo", "/run/containerd/runc")
 
 

@@ -19,7 +19,7 @@ from driftline.nouns import ExecEvent
 
 def taken(reader: LateReader, count: int) -> list[Snapshot]:
     found: list[Snapshot] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while len(found) < count and time.monotonic() < deadline:
         found += reader.take()
         time.sleep(0.01)

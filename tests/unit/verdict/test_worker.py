@@ -59,7 +59,7 @@ def blocked() -> Iterator[tuple[Worker, Task]]:
 
 def taken(worker: Worker, count: int) -> list[Task]:
     found: list[Task] = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(found) < count and time.monotonic() < deadline:
         found += worker.take()
         time.sleep(0.005)

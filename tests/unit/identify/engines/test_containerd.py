@@ -156,13 +156,13 @@ def test_dockers_containers_are_left_to_docker(socket_path: str, table: Table) -
 
 
 def test_a_slow_engine_is_given_up_in_time(socket_path: str, table: Table) -> None:
-    table.delay = 1.0
+    table.delay = 2.0
     engine = Containerd(socket_path)
     before = time.monotonic()
     with pytest.raises(EngineError, match="DEADLINE_EXCEEDED"):
         engine.look_up(ID, 0.2)
     engine.close()
-    assert time.monotonic() - before < 0.9
+    assert time.monotonic() - before < 1.8
 
 
 def test_no_socket_is_absent(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_the_connection_survives_a_restart_of_the_engine(tmp_path: Path, table: 
             server = grpc.server(pool, handlers=[table])
             server.add_insecure_port(f"unix:{path}")
             server.start()
-            end = time.monotonic() + 10
+            end = time.monotonic() + 30
             while (answer := _try(engine)) is None and time.monotonic() < end:
                 time.sleep(0.05)
             server.stop(0).wait()
