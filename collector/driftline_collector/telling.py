@@ -132,7 +132,7 @@ class Telling:
         self._expect((name, ""), one.said.version)
         if not await self._send(one):
             return
-        outcome = await self._settle((name, ""), one.said.version)
+        outcome = await self._settle((name, ""), one.said.version, one)
         if outcome == baseline_pb2.OUTCOME_TAKEN:
             self._taken[name] = one
         if outcome in SETTLED and self._fleet.in_force(name) == one:
@@ -167,8 +167,11 @@ class Telling:
         self._sent, self._answer = (key, version), asyncio.get_running_loop().create_future()
         self._again.later(key)
 
-    async def _settle(self, key: Version, version: str) -> int:
-        """Wait for the outcome, have it kept, and return it; OUTCOME_WAITING if none came that counts."""
+    async def _settle(self, key: Version, version: str, one: InForce | None = None) -> int:
+        """Wait for the outcome, have it kept, and return it; OUTCOME_WAITING if none came that counts.
+
+        ``one``: what was published; what became of it is not kept once something else is, be it the same version signed.
+        """
         assert self._answer is not None
         await asyncio.wait((self._answer,), timeout=OUTCOME_SECONDS)
         self._sent = None
@@ -178,6 +181,8 @@ class Telling:
         outcome = told.outcome if told.outcome in SETTLED else baseline_pb2.OUTCOME_FAILED
         reason = told.reason.replace("\0", "")[:REASON_CHARACTERS]
         name, revoked = key
+        if one is not None and self._fleet.in_force(name) != one:
+            return outcome
         self._fleet.note(Outcome(self._node, name, revoked, self._state_id, version, outcome, reason))
         if outcome in SETTLED:
             self._again.now(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from collector.baseline_agent import (
     FAILED,
     KEY,
     MSGPACK,
+    PATIENCE,
     REFUSED,
     TAKEN,
     BaselineAgent,
@@ -23,7 +25,7 @@ from collector.baseline_agent import (
 from collector.baseline_rig import Join, Start, counters, refused
 from collector.rig import listing, until
 from driftline.baseline.canonical import version_of
-from driftline.baseline.schema import State
+from driftline.baseline.schema import Review, State
 from driftline.nouns import CONTAINER_KEY
 from driftline.wire.convert import deviation_to_wire
 from driftline.wire.gen.driftline.v1 import baseline_pb2
@@ -85,6 +87,28 @@ def test_refused_is_final_and_failed_is_tried_again(start: Start, join: Join, mo
     until(lambda: counters(address)["baselines.pushed.refused"] == 2)
     assert counters(address)["baselines.pushed.failed"] == 2
     people.close()
+
+
+def test_an_answer_about_what_was_replaced_meanwhile_is_not_taken_for_an_answer_about_the_new_one(
+    address: str, people: People, join: Join
+) -> None:
+    answers: list[tuple[threading.Event, baseline_pb2.Outcome]] = [(threading.Event(), one) for one in (REFUSED, TAKEN)]
+    places = iter(answers)
+
+    def answer(_name: str, _version: str, _revocation: bool) -> baseline_pb2.Outcome:
+        may, outcome = next(places)
+        assert may.wait(PATIENCE)
+        return outcome
+
+    agent, one = join(address, "node-a", answer=answer), learned("/etc/a")
+    people.publish(one)
+    until(lambda: len(agent.told) == 1)
+    people.publish(replace(one, reviews=(Review(1, "ann", "sign", "the same version in other bytes"),)))
+    answers[0][0].set()
+    until(lambda: len(agent.told) == 2)
+    answers[1][0].set()
+    until(lambda: people.outcomes() == {"node-a": TAKEN})
+    assert counters(address).get("baselines.pushed.refused", 0) == 0
 
 
 def test_versions_count_up(people: People) -> None:
