@@ -15,7 +15,7 @@ from driftline.baseline.networks import Networks
 from driftline.baseline.paths import DISK, stands_alone
 from driftline.baseline.pattern import STAR, PatternError, decode, has_classes, plain
 from driftline.baseline.schema import REVIEWED, Entry, Standing
-from driftline.baseline.tokens import canonical, shard_pattern, shards_above
+from driftline.baseline.tokens import WITH_NAME, canonical, shard_pattern, shards_above, temporary_pattern
 from driftline.baseline.trie import Trie
 from driftline.nouns import EPHEMERAL, Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
@@ -43,6 +43,7 @@ class Matcher:
         "_mixed",
         "_networks",
         "_shards",
+        "_temporary",
         "_written",
         "connects",
         "disks",
@@ -75,6 +76,7 @@ class Matcher:
         self._shards: dict[str, int] = {}  # patterns of directories that may be listed for the files in them → bits
         self._folds: Trie | None = None  # patterns with wildcards
         self._mixed = False  # whether any of those has classes as well
+        self._temporary = False  # whether any of ``_classes`` ends with a name made anew
         self._networks: Networks | None = None
         self._written = False  # whether any pattern is a person's
         if isinstance(entries, Mapping):
@@ -155,6 +157,7 @@ class Matcher:
         self._written = self._written or written
         if STAR not in text:
             self._classes[path] = self._classes.get(path, 0) | bits
+            self._temporary = self._temporary or path.endswith(WITH_NAME)
             for directory in shards_above(path):
                 self._shards[directory] = (
                     self._shards.get(directory, 0) | READ | (bits >> _WRITTEN and READ << _WRITTEN)
@@ -191,6 +194,8 @@ class Matcher:
                 bits |= _counted(found, image)
             if folds is not None and self._mixed and not bits & enough:  # all other folds were asked about ``path``
                 bits |= _folded(folds.worth(decode(text)), path, image)
+        if self._temporary and not bits & enough:
+            bits |= _counted(self._classes.get(temporary_pattern(path), 0), image)
         if listing and self._shards and not bits:
             bits = _counted(self._shards.get(shard_pattern(path), 0), image)
         return bits

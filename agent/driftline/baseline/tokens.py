@@ -73,6 +73,7 @@ _TMP = (
     _named("session", rf"s(?<=/s)ess_[0-9A-Za-z,-]{{22,256}}{_END}"),  # PHP
     _named("sort", rf"t(?<=pgsql_t)mp[0-9]+\.[0-9]+{_RIGHT}"),  # PostgreSQL, pgsql_tmp123.4.fileset/o5of16.p0.0 as well
     _named("backend", rf"t(?<=/t)[0-9]{{1,6}}(?=_[0-9]{{3,}}(?:_[a-z]+)?{_END})"),  # its temporary tables: t3_16395
+    _named("jvm", rf"h(?<=/h)sperfdata_[0-9A-Za-z_.-]{{1,32}}/[0-9]+{_END}"),  # Java's counters, by user and process
     _named("sorted", rf"(?<=\.fileset/)[io]?[0-9]+(?:of[0-9]+)?\.(?:p[0-9]+\.)?[0-9]+{_END}"),
     _named("mkstemp", rf"(?:(?<=[-_.])|(?<=/tmp/))(?:[0-9A-Za-z]{{6}}|[0-9A-Za-z]{{8}}|[0-9A-Za-z]{{10}}){_END}"),
 )
@@ -84,7 +85,7 @@ _ANYWHERE = re.compile(rf"{_SPECIAL}|{_LEFT}(?:{_BORDERED})|(?<=[A-Za-z])(?:(?=[
 
 # The same for nearly every path, at a quarter of the cost: the search jumps from border to border, and of the words it
 # finds there looks closer only at those that any scheme could begin with.
-_WORTH = r"(?=[a-z]*+[0-9A-Z]|tmp|sed|nfs|sess_|[0-9a-f]{8}|[0-9a-f]{1,3}/)"
+_WORTH = r"(?=[a-z]*+[0-9A-Z]|tmp|sed|nfs|sess_|hsperfdata_|[0-9a-f]{8}|[0-9a-f]{1,3}/)"
 _BORDERS = re.compile(rf"[^0-9A-Za-z]{_WORTH}(?:{_BORDERED})")
 _JOINED = re.compile(r"[A-Za-z][0-9](?:[09][0-9]{2}|[0-9]{12})")  # digits right after a letter: no border there
 
@@ -130,6 +131,10 @@ _CLASSES = {
 }
 """What a scheme's name becomes: how many of its characters stay, and the class for the others."""
 
+_TEMPORARY_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+"""Characters Python's ``tempfile`` makes names from, eight at a time (``_RandomNameSequence``)."""
+_SOME_NAME, WITH_NAME = "z0z0z0z0", "{tmp}"
+
 _MAX_SHARD = 3
 """Characters of a directory's name, as in ``_SHARD``."""
 _HEX_DIGITS = frozenset("0123456789abcdef")
@@ -151,6 +156,15 @@ def canonical(path: str) -> str:
     if text == path:
         return path
     return text if not is_telling(path) or _is_process(path) else _TELLING.sub(_replace, path)
+
+
+def temporary_pattern(path: str) -> str:
+    """Return the pattern of the raw ``path`` if its end could be a name of Python's ``tempfile`` after a prefix of the
+    program's own, as in ``wgunicorn-kmkzhj__``; "" if not. ``canonical`` cannot know: half of these look like words."""
+    name, border = path[-8:], path[-9:-8]
+    if border not in {"-", "_", "."} or not _TEMPORARY_NAME.issuperset(name) or is_telling(path):
+        return ""
+    return canonical(path[:-8] + _SOME_NAME)
 
 
 def shard_pattern(directory: str) -> str:
@@ -196,14 +210,21 @@ def _replace(match: re.Match[str]) -> str:
         return text[: found[0]] + found[1]
     if match.lastgroup == "special":
         return f"\\{text}"
-    return "{tmp}" if _looks_random(text) else text
+    return _judged(match.lastgroup, text)
 
 
 def _replace_after_border(match: re.Match[str]) -> str:
     text, found = match.group(), _CLASSES.get(match.lastgroup or "")
     if found is not None:
         return text[: 1 + found[0]] + found[1]
-    return f"{text[0]}{{tmp}}" if _looks_random(text[1:]) else text
+    return text[0] + _judged(match.lastgroup, text[1:])
+
+
+def _judged(scheme: str | None, text: str) -> str:
+    """What becomes of a name whose scheme alone does not say it."""
+    if scheme == "jvm":
+        return f"{text[: text.rfind('/')]}/{{num}}"
+    return "{tmp}" if _looks_random(text) else text
 
 
 def _looks_random(text: str) -> bool:

@@ -162,6 +162,21 @@ def test_directories_a_cache_sorts_files_into_may_be_listed(path: str) -> None:
     assert not matcher.open_bits(path, image=True, listing=True)
 
 
+@pytest.mark.parametrize("name", ["kmkzhj__", "_gwdt05i", "abcdefgh", "12345678"])
+def test_names_of_a_temporary_file_that_look_like_words_are_expected_beside_one_that_does_not(name: str) -> None:
+    matcher = Matcher([OpenBehaviour("/tmp/wgunicorn-{tmp}", "write")])
+    assert matcher.open_bits(f"/tmp/wgunicorn-{name}", False) & WRITE
+    for other in (f"/tmp/gunicorn-{name}", f"/tmp/wgunicorn-{name}s", f"/tmp/wgunicorn-{name[:-1]}", f"/tmp/{name}"):
+        assert not matcher.open_bits(other, False), other
+    assert not matcher.open_bits("/tmp/wgunicorn-ABCDEFGH", False)
+    assert not matcher.open_bits(f"/tmp/wgunicorn-{name}", True), "the image's own file"
+
+
+def test_one_temporary_name_alone_says_nothing_of_others() -> None:
+    matcher = Matcher([OpenBehaviour("/tmp/wgunicorn-kmkzhj__", "write")])
+    assert not matcher.open_bits("/tmp/wgunicorn-_gwdt05i", False)
+
+
 @pytest.mark.parametrize(
     "path",
     [
