@@ -31,14 +31,13 @@ class Listing:
     ) -> None:
         self._storage = storage
         self._reader = storage.reader
-        self._feed = storage.feed
         self._warnings = warnings
         self._access = access
 
     async def list_deviations(self, request: pb.ListDeviationsRequest, context: Any) -> pb.ListDeviationsResponse:
         """Return one page."""
         try:
-            before = _revision(request.page_token) if request.page_token else self._feed.revision + 1
+            before = _revision(request.page_token) if request.page_token else None
             limit = min(request.page_size or DEFAULT_PAGE_DEVIATIONS, PAGE_DEVIATIONS)
             return await self._page(DeviationFilter(request.filter), before, limit)
         except ValueError as error:
@@ -47,9 +46,9 @@ class Listing:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         return pb.ListDeviationsResponse()  # not reached: abort raises
 
-    async def _page(self, wanted: DeviationFilter, before: int, limit: int) -> pb.ListDeviationsResponse:
+    async def _page(self, wanted: DeviationFilter, before: int | None, limit: int) -> pb.ListDeviationsResponse:
         response, size = pb.ListDeviationsResponse(), 0
-        while before > 1:
+        while before is None or before > 1:
             page = await self._reader.backward(wanted, before, limit - len(response.deviations))
             before = page.reached
             for item in page.deviations:

@@ -50,7 +50,7 @@ class Reader:
         """See ``Store.forward``."""
         return await self._ask(self._store.forward, wanted, after, last, limit)
 
-    async def backward(self, wanted: DeviationFilter, before: int, limit: int) -> Page:
+    async def backward(self, wanted: DeviationFilter, before: int | None, limit: int) -> Page:
         """See ``Store.backward``."""
         return await self._ask(self._store.backward, wanted, before, limit)
 

@@ -191,11 +191,15 @@ class Store(ABC):
         query = select(revision, deviations.c.body).where(revision > after, revision <= end, *wanted.conditions())
         return self._page(query.order_by(revision).limit(limit), wanted, limit, end)
 
-    def backward(self, wanted: DeviationFilter, before: int, limit: int) -> Page:
-        """Return up to ``limit`` matches, newest change first, before revision ``before``."""
+    def backward(self, wanted: DeviationFilter, before: int | None, limit: int) -> Page:
+        """Return up to ``limit`` matches, newest change first, before revision ``before``; None: from the newest on.
+
+        None is no number for a reason: a change of this moment gives its deviation a higher one than any looked up.
+        """
         revision = deviations.c.revision
-        end = max(1, before - SCAN_REVISIONS)
-        query = select(revision, deviations.c.body).where(revision < before, revision >= end, *wanted.conditions())
+        end = max(1, (self.newest() + 1 if before is None else before) - SCAN_REVISIONS)
+        newer = () if before is None else (revision < before,)
+        query = select(revision, deviations.c.body).where(*newer, revision >= end, *wanted.conditions())
         return self._page(query.order_by(revision.desc()).limit(limit), wanted, limit, end)
 
     def _page(self, query: Any, wanted: DeviationFilter, limit: int, end: int) -> Page:

@@ -119,13 +119,29 @@ def test_pages_forward_and_backward_see_everything_once(store: Store, monkeypatc
         page = store.forward(low, position, store.revision, 3)
         forward += [item.revision for item in page.deviations]
         position = page.reached
-    backward, position = list[int](), store.revision + 1
-    while position > 1:
-        page = store.backward(low, position, 3)
+    backward, before = list[int](), None
+    while before is None or before > 1:
+        page = store.backward(low, before, 3)
         backward += [item.revision for item in page.deviations]
-        position = page.reached
+        before = page.reached
     assert forward == [i + 1 for i in range(53) if i % 5]
     assert backward == forward[::-1]
+
+
+def test_a_deviation_that_changes_while_somebody_looks_is_not_missed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets a new revision between the look for the newest one and the look at the table."""
+    store.commit([message(id="a")], [])
+    newest = store.newest()
+
+    def changes() -> int:
+        store.commit([message(id="a", count=2)], [])
+        return newest
+
+    monkeypatch.setattr(store, "newest", changes)
+    page = store.backward(DeviationFilter(pb.DeviationFilter()), None, 10)
+    assert [(item.revision, item.deviation.count) for item in page.deviations] == [(2, 2)]
 
 
 def test_the_revision_before_a_moment(store: Store) -> None:
