@@ -170,7 +170,7 @@ class Telling:
     async def _settle(self, key: Version, version: str, one: InForce | None = None) -> int:
         """Wait for the outcome, have it kept, and return it; OUTCOME_WAITING if none came that counts.
 
-        ``one``: what was published; what became of it is not kept once something else is, be it the same version signed.
+        ``one``: what was published; what became of it is not kept once something else is, if only signed.
         """
         assert self._answer is not None
         await asyncio.wait((self._answer,), timeout=OUTCOME_SECONDS)
