@@ -19,9 +19,9 @@ from driftline.baseline.reading import DocumentError
 from driftline.baseline.revoked import Revoked
 from driftline.baseline.signing.envelope import Envelope, to_bytes
 from driftline.baseline.signing.envelope import sign as add_signature
+from driftline.baseline.signing.intoto import is_digest
 from driftline.baseline.signing.keys import PrivateKey, load_private
 from driftline.baseline.signing.revocation import payload_of
-from driftline.baseline.signing.statement import is_digest
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import MIN_DIGITS, Author, Reason, checked_reason, label, plural, short_digest
 from driftline.cli.baseline_sign import PassphraseFile, passphrase_of

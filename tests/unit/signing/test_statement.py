@@ -13,7 +13,8 @@ from driftline.baseline.reading import DocumentError
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import verification
 from driftline.baseline.signing.envelope import PAYLOAD_TYPE
-from driftline.baseline.signing.statement import PREDICATE_TYPE, STATEMENT_TYPE, Statement, from_payload, payload_of
+from driftline.baseline.signing.intoto import STATEMENT_TYPE
+from driftline.baseline.signing.statement import PREDICATE_TYPE, Statement, from_payload, payload_of
 from driftline.errors import SignatureError
 from unit.baseline.documents import baselines
 from unit.cli.baselines import OLD

@@ -2,19 +2,18 @@
 
 In: a name, a version and a reason, or an envelope. Out: the other. Why signed: who can revoke what is good makes every
 node forget it, and learn whatever happens there. It never expires: what was found bad stays bad. Every field is read or
-refused, as in ``statement``. Next: ``envelope`` signs it, ``receiving`` obeys it.
+refused, as ``intoto`` says. Next: ``envelope`` signs it, ``receiving`` obeys it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from typing import Any
 
-from driftline.baseline.jsontext import parse
 from driftline.baseline.reading import DocumentError
 from driftline.baseline.revoked import MAX_REASON, Revoked
+from driftline.baseline.signing.intoto import agree, is_digest, subject_of, unwrap, wrap
 from driftline.baseline.signing.keys import PublicKey
-from driftline.baseline.signing.statement import ALGORITHM, STATEMENT_TYPE, agree, fields, is_digest
 from driftline.baseline.signing.verification import signed_by_enough
 from driftline.text import escape, unescape
 
@@ -26,13 +25,7 @@ def payload_of(revoked: Revoked) -> bytes:
     """Return the bytes to sign. Raises DocumentError for what no node could obey."""
     _check(revoked)
     predicate = {"name": escape(revoked.name), "reason": escape(revoked.reason), "version": revoked.version}
-    found = {
-        "_type": STATEMENT_TYPE,
-        "subject": [_subject(revoked)],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": predicate,
-    }
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+    return wrap(_subject(revoked), PREDICATE_TYPE, predicate)
 
 
 def read(data: bytes, keys: Sequence[PublicKey], threshold: int) -> Revoked:
@@ -45,18 +38,10 @@ def read(data: bytes, keys: Sequence[PublicKey], threshold: int) -> Revoked:
 
 def from_payload(payload: bytes) -> Revoked:
     """Return what was signed. Raises DocumentError for anything that is not a revocation, field by field."""
-    try:
-        text = payload.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"payload: not UTF-8 at byte {error.start}") from error
-    found = fields(parse(text), "statement", {"_type", "subject", "predicateType", "predicate"})
-    for name, wanted in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
-        if found[name] != wanted:
-            raise DocumentError(f"{name}: not {wanted}")
-    predicate = fields(found["predicate"], "predicate", {"name", "reason", "version"})
+    subject, predicate = unwrap(payload, PREDICATE_TYPE, {"name", "reason", "version"})
     revoked = Revoked(*[_text(predicate[name], name) for name in ("name", "version", "reason")])
     _check(revoked)
-    agree(found["subject"], [_subject(revoked)], "subject")
+    agree(subject, _subject(revoked), "subject")
     return revoked
 
 
@@ -85,5 +70,5 @@ def _key(revoked: Revoked) -> str:
     return revoked.name.partition("+")[0]
 
 
-def _subject(revoked: Revoked) -> dict[str, object]:
-    return {"name": escape(revoked.name), "digest": {ALGORITHM: _key(revoked).removeprefix(f"{ALGORITHM}:")}}
+def _subject(revoked: Revoked) -> list[dict[str, Any]]:
+    return subject_of(revoked.name, _key(revoked))
