@@ -152,12 +152,12 @@ class Agent:
         self._late.start()
         self._state = state
         self._armed_at = time.time()
+        self._health.armed()  # before it is said: who reads it may ask at once
         say(f"armed in {time.monotonic() - self._started:.2f} s, opens by {provider} ({reason})")
         for sentence in self._sensor.shortcomings():
             say(sentence)
         if self._health.address:
             say(f"health and metrics on http://{self._health.address}")
-        self._health.armed()
         self._complain()
         gc.collect()
         give_back()
