@@ -20,10 +20,10 @@ from benchmarks.servers.every import STARTERS
 from benchmarks.servers.server import TLS
 from benchmarks.servers.stand import Container, Stand, standing
 
+from driftline.baseline.format.yamltext import to_yaml
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import REVIEWED, STARTER_KEY, Baseline, Entry, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.baseline.wording import text_of
-from driftline.baseline.yamltext import to_yaml
 from driftline.nouns import Behaviour, ConnectBehaviour, OpenBehaviour
 from rig.agent import Agent
 

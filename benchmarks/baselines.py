@@ -14,7 +14,7 @@ from multiprocessing import get_context
 
 from benchmarks.figures import Row, Section, markdown, spread
 
-from driftline.baseline.canonical import load_matcher, to_msgpack
+from driftline.baseline.format.canonical import load_matcher, to_msgpack
 from driftline.baseline.matching import READ, Matcher
 from driftline.baseline.schema import LEARNED, MAX_BEHAVIOURS, Baseline, Entry
 from driftline.nouns import Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour

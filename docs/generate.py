@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from annotated_types import Ge, Le, MinLen
 from typer.models import ArgumentInfo, OptionInfo
 
-from driftline.baseline.schemafile import schema_text
+from driftline.baseline.format.schemafile import schema_text
 from driftline.cli.main import COMMANDS, GROUPS, Command
 from driftline.cli.options import descriptions
 from driftline.settings import Settings

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from driftline.baseline.addresses import NOTHING_KNOWN, Surroundings, plain_address
 from driftline.baseline.behaviour import WRITE_BITS, behaviour_of, example_of
 from driftline.baseline.inuse import InUse
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.matching import WRITE
+from driftline.baseline.patterns.addresses import NOTHING_KNOWN, Surroundings, plain_address
 from driftline.baseline.schema import State
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved

@@ -21,13 +21,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from driftline.baseline.inventory.keeper import Keeper
-from driftline.baseline.plain import PlainCopies
-from driftline.baseline.promotion import Policy
-from driftline.baseline.saving import Saving
+from driftline.baseline.keeping.plain import PlainCopies
+from driftline.baseline.keeping.promotion import Policy
+from driftline.baseline.keeping.saving import Saving
+from driftline.baseline.keeping.store import BaselineStore
+from driftline.baseline.keeping.upkeep import Upkeep
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.upkeep import Upkeep
 from driftline.delivery import make_sharing, make_sink
 from driftline.errors import DriftlineError, StateError
 from driftline.health import Health

@@ -254,7 +254,7 @@ class ExecBehaviour:
 class OpenBehaviour:
     """Baseline entry for an open: ``access`` is "read" or "write" (create, truncate, append count as write).
 
-    ``path`` is a path pattern (``driftline.baseline.pattern``).
+    ``path`` is a path pattern (``driftline.baseline.patterns.pattern``).
     """
 
     path: str

@@ -12,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from driftline.baseline.saving import Saving
+from driftline.baseline.keeping.saving import Saving
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.signing.guard import Guard, Refusal, Wanted
 from driftline.baseline.signing.judged import TRUST
 from driftline.baseline.signing.vetted import VettedSaving
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import Loss, Subject
 from driftline.ports import Namer

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from driftline.baseline.files import sync_directory
+from driftline.baseline.keeping.files import sync_directory
 from driftline.errors import SettingsError, StateError
 from driftline.text import escape
 from driftline_collector import schema, sqlite_file

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Iterator
 from typing import IO
 
-from driftline.baseline.canonical import from_msgpack, to_msgpack, version_of
 from driftline.baseline.fleet import merge
+from driftline.baseline.format.canonical import from_msgpack, to_msgpack, version_of
 from driftline.baseline.schema import Baseline, Standing
 from driftline.errors import SignatureError
 from driftline.text import escape

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from driftline.baseline.canonical import to_msgpack, version_of
+from driftline.baseline.format.canonical import to_msgpack, version_of
 from driftline.baseline.schema import LEARNED, Baseline, Entry, Standing, State
 from driftline.nouns import Behaviour, OpenBehaviour
 from driftline.wire import service

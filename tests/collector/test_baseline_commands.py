@@ -13,10 +13,10 @@ import pytest
 
 from collector.baseline_agent import KEY, REFUSED, TAKEN, BaselineAgent, People, learned
 from collector.rig import until
-from driftline.baseline.canonical import from_msgpack, to_msgpack, version_of
+from driftline.baseline.format.canonical import from_msgpack, to_msgpack, version_of
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.schema import Baseline, Standing, State
 from driftline.baseline.signing.revocation import read
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from driftline.cli import main
 from driftline.nouns import OpenBehaviour
 from driftline.wire.gen.driftline.v1 import baseline_pb2

@@ -24,7 +24,7 @@ from collector.baseline_agent import (
 )
 from collector.baseline_rig import Join, Start, counters, refused
 from collector.rig import listing, until
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.schema import Review, State
 from driftline.nouns import CONTAINER_KEY
 from driftline.wire.convert import deviation_to_wire

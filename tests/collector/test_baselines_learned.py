@@ -19,7 +19,7 @@ from collector.baseline_agent import (
 )
 from collector.baseline_rig import Join, Start, counters, forget, refused
 from collector.rig import until
-from driftline.baseline.canonical import from_msgpack, to_msgpack, version_of
+from driftline.baseline.format.canonical import from_msgpack, to_msgpack, version_of
 from driftline.baseline.schema import Baseline, State
 from driftline.nouns import CONTAINER_KEY, OpenBehaviour
 from driftline.packing import pack, unpack

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, State
-from driftline.baseline.store import BaselineStore
 from driftline.probe.preflight import CAPABILITIES
 from rig.agent import Agent
 from rig.kernel_objects import Object, foreign, present

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Entry, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import ConnectBehaviour, ExecBehaviour, OpenBehaviour
 from rig import containerd, images, rootfs
 from rig.agent import Agent

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import from_yaml
 from driftline.baseline.schema import Standing
-from driftline.baseline.yamltext import from_yaml
 from driftline.nouns import ExecBehaviour, OpenBehaviour
 from driftline.source import read_notes, replay
 from rig.runc import RuncContainer

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Entry, Standing
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour
 from rig import containerd, images, network, packages
 from rig.agent import Agent

@@ -16,11 +16,11 @@ import grpc
 import pytest
 
 from containers.test_baseline_life import NAMESPACE, Node, applet
-from driftline.baseline.canonical import from_msgpack, to_msgpack, version_of
-from driftline.baseline.revoked import Revoked
+from driftline.baseline.format.canonical import from_msgpack, to_msgpack, version_of
+from driftline.baseline.keeping.revoked import Revoked
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import LEARNED, Baseline, Entry, State
 from driftline.baseline.signing import revocation
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import Deviation, Kind
 from driftline.wire import service
 from driftline.wire.convert import deviation_from_wire

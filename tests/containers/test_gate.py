@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from driftline.baseline.yamltext import from_yaml
+from driftline.baseline.format.yamltext import from_yaml
 from driftline.nouns import ExecBehaviour, OpenBehaviour
 from rig import cgroups, containerd, images, mounts, rootfs, session
 

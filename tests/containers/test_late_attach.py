@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 from rig import rootfs
 from rig.agent import Agent

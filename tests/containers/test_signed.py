@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from containers.test_baseline_life import Node, Service, applet, of
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import LEARNED, Baseline, Entry
 from driftline.baseline.signing.keys import to_pem
-from driftline.baseline.store import BaselineStore
 from rig import containerd
 from rig.agent import Agent
 from unit.signing.making import key, trust

@@ -12,9 +12,9 @@ import pytest
 from benchmarks.servers.every import STARTERS
 from benchmarks.servers.stand import Container, Stand, standing
 
+from driftline.baseline.format.yamltext import from_yaml
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import STARTER_KEY, Baseline, Standing
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.yamltext import from_yaml
 from rig import session
 from rig.agent import Agent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline import foldpaths, foldpeers, paths, pattern, tokens
+from driftline.baseline.patterns import foldpaths, foldpeers, paths, pattern, tokens
 
 PAGE = " ".join((Path(__file__).resolve().parents[2] / "docs/generalisation.md").read_text().split())
 

@@ -11,8 +11,8 @@ import os
 import sys
 from dataclasses import replace
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import LEARNED, Baseline, Entry, State
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import Behaviour, OpenBehaviour
 
 NAME = "sha256:aa"

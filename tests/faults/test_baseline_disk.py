@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from driftline.baseline import files
+from driftline.baseline.keeping import files
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from faults.baseline_writer import NAME, content
 from faults.test_baseline_kill import check_history

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
 from faults.baseline_writer import NAME, content
 
 KILLS = 120

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from driftline.baseline.decisions import with_standing
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import LEARNED, Baseline, Entry, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import Behaviour, OpenBehaviour
 

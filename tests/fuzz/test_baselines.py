@@ -9,12 +9,12 @@ from collections.abc import Callable
 import msgpack
 import pytest
 
-from driftline.baseline.canonical import from_msgpack, load_matcher, to_msgpack
-from driftline.baseline.jsontext import from_json, to_json
+from driftline.baseline.format.canonical import from_msgpack, load_matcher, to_msgpack
+from driftline.baseline.format.jsontext import from_json, to_json
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.matching import Matcher
-from driftline.baseline.reading import DocumentError
 from driftline.baseline.schema import Baseline
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from unit.baseline.documents import full
 
 ROUNDS = 1_500

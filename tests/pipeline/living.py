@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Standing
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import Behaviour, Deviation, OpenBehaviour
 from pipeline.kernelbytes import Box, Clock, Program
 from pipeline.rig import Line

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
-from driftline.baseline.store import BaselineStore
 from driftline.inventories import Inventories
 from driftline.nouns import Deviation, Kind, Loss, Subject
 from driftline.offline import CaptureClock, Collected

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import from_yaml
 from driftline.baseline.shelf import Shelf
-from driftline.baseline.yamltext import from_yaml
 from driftline.cli.gate import FAILED
 from driftline.offline import run
 from driftline.probe.capture import CaptureWriter, read_capture

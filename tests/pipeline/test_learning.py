@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from driftline.baseline.store import BaselineStore
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.nouns import Kind, Loss, Origin
 from pipeline.kernelbytes import Box, Clock, Program
 from pipeline.rig import Line

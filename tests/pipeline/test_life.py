@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Excuse, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import ExecBehaviour, Kind, Loss, OpenBehaviour, Origin, Severity
 from pipeline.kernelbytes import Box, Clock, Program
 from pipeline.living import OLD, PAGE, begin, boxes, by_hand, decide, kept, only

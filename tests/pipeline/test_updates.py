@@ -10,8 +10,8 @@ import pytest
 from driftline.baseline.inventory.files import table
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.schema import Package, Recorded
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Excuse, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.inventories import Inventories
 from driftline.nouns import ConnectBehaviour, ExecBehaviour, Kind, OpenBehaviour, Origin, Severity
 from pipeline.kernelbytes import Clock

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from driftline.baseline.canonical import to_msgpack, version_of
+from driftline.baseline.format.canonical import to_msgpack, version_of
+from driftline.baseline.keeping.revoked import Revoked, recall, remember
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.receiving import identity
-from driftline.baseline.revoked import Revoked, recall, remember
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.shelf import Shelf
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import Subject
 from driftline.report.stream import AgentIdentity
 from driftline.settings import Settings

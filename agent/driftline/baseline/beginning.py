@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from driftline.baseline.carry import carry, repository
-from driftline.baseline.marks import Mark, marks
+from driftline.baseline.keeping.marks import Mark, marks
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import CONTAINER_KEY
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import sys
 
-from driftline.baseline.addresses import NOTHING_KNOWN, Surroundings, peer_of
 from driftline.baseline.applet import invoked_name
-from driftline.baseline.pattern import is_pattern, literal
-from driftline.baseline.tokens import canonical
+from driftline.baseline.patterns.addresses import NOTHING_KNOWN, Surroundings, peer_of
+from driftline.baseline.patterns.pattern import is_pattern, literal
+from driftline.baseline.patterns.tokens import canonical
 from driftline.nouns import (
     Access,
     Behaviour,

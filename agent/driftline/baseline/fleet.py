@@ -19,11 +19,11 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TypeGuard
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.folding import fold
-from driftline.baseline.folding import merge as merge_behaviours
-from driftline.baseline.foldpaths import covers, root_of
-from driftline.baseline.pattern import plain
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.patterns.folding import fold
+from driftline.baseline.patterns.folding import merge as merge_behaviours
+from driftline.baseline.patterns.foldpaths import covers, root_of
+from driftline.baseline.patterns.pattern import plain
 from driftline.baseline.schema import (
     MAX_BEHAVIOURS,
     MAX_CONTAINERS,

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Set
 from typing import NamedTuple
 
 from driftline.baseline import standing
-from driftline.baseline.canonical import version_of
-from driftline.baseline.folding import fold
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.matching import Matcher
 from driftline.baseline.merging import smallest
 from driftline.baseline.packages import fill
-from driftline.baseline.pattern import plain
+from driftline.baseline.patterns.folding import fold
+from driftline.baseline.patterns.pattern import plain
 from driftline.baseline.schema import (
     LEARNED,
     MAX_CONTAINERS,

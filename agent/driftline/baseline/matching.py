@@ -10,13 +10,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Mapping
 
-from driftline.baseline.addresses import is_host_name
-from driftline.baseline.networks import Networks
-from driftline.baseline.paths import DISK, stands_alone
-from driftline.baseline.pattern import STAR, PatternError, decode, has_classes, plain
+from driftline.baseline.patterns.addresses import is_host_name
+from driftline.baseline.patterns.networks import Networks
+from driftline.baseline.patterns.paths import DISK, stands_alone
+from driftline.baseline.patterns.pattern import STAR, PatternError, decode, has_classes, plain
+from driftline.baseline.patterns.tokens import WITH_NAME, canonical, shard_pattern, shards_above, temporary_pattern
+from driftline.baseline.patterns.trie import Trie
 from driftline.baseline.schema import REVIEWED, Entry, Standing
-from driftline.baseline.tokens import WITH_NAME, canonical, shard_pattern, shards_above, temporary_pattern
-from driftline.baseline.trie import Trie
 from driftline.nouns import EPHEMERAL, Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
 READ = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.schema import Package
-from driftline.baseline.pattern import plain
+from driftline.baseline.patterns.pattern import plain
 from driftline.baseline.schema import MAX_PACKAGES, Baseline, Standing
 from driftline.nouns import Behaviour, ConnectBehaviour, OpenBehaviour
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 from driftline.baseline.carry import settle, unconfirmed
 from driftline.baseline.inventoried import Inventoried, Unread
+from driftline.baseline.keeping.saving import NS, Saving, is_dirty
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.learning import ATTACHED_LATE, WITHOUT_STATE
-from driftline.baseline.saving import NS, Saving, is_dirty
 from driftline.baseline.schema import Baseline, Entry, State
 from driftline.baseline.shelved import Shelved
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import Behaviour, ConnectBehaviour, Loss, Subject
 

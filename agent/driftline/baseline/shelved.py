@@ -6,7 +6,7 @@ of the others the matcher stays, the rest is on disk. Next: ``shelf`` holds them
 
 from __future__ import annotations
 
-from driftline.baseline.canonical import Judging, version_of
+from driftline.baseline.format.canonical import Judging, version_of
 from driftline.baseline.learning import HEALABLE, Learning
 from driftline.baseline.matching import Matcher
 from driftline.baseline.packages import packages_used

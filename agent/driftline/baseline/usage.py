@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from driftline.baseline.behaviour import WRITE_BITS
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.schema import Package
-from driftline.baseline.paths import sensitive_read
+from driftline.baseline.patterns.paths import sensitive_read
 from driftline.nouns import OpenEvent, Origin, RecordFlag
 
 MAX_REMEMBERED = 1_024

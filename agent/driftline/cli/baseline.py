@@ -15,11 +15,11 @@ from typing import Annotated
 
 import typer
 
-from driftline.baseline.canonical import version_of
 from driftline.baseline.carry import repository
 from driftline.baseline.decisions import DecisionError
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, State
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from driftline.text import escape
 

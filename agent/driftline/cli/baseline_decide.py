@@ -1,7 +1,7 @@
 """``driftline baseline approve``, ``reject`` and ``excuse``: what a person decides about single behaviours and checks.
 
 In: an image and which of its behaviours, by id, text or check; a reason. Out: a new revision, which the agent takes
-over within two seconds. Next: ``baseline.decisions``, ``baseline.store``.
+over within two seconds. Next: ``baseline.decisions``, ``baseline.keeping.store``.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.diff import compare
-from driftline.baseline.history import Revision
+from driftline.baseline.keeping.history import Revision
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
 from driftline.cli.baseline import Json, find, label, numbered, open_store
 from driftline.cli.baseline_difftext import print_diff, to_json
 from driftline.cli.baselinefile import read_baseline

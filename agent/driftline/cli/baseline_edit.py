@@ -16,13 +16,13 @@ from pathlib import Path
 
 import typer
 
-from driftline.baseline.canonical import MAX_FILE
 from driftline.baseline.diff import compare
 from driftline.baseline.edited import apply_edit
-from driftline.baseline.files import read_file
+from driftline.baseline.format.canonical import MAX_FILE
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
+from driftline.baseline.keeping.files import read_file
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.baseline.canonical import to_msgpack, version_of
 from driftline.baseline.export.common import Exported, ExportError, Wanted
 from driftline.baseline.export.formats import Policy
 from driftline.baseline.export.formats import export as to_policy
-from driftline.baseline.jsontext import to_json
+from driftline.baseline.format.canonical import to_msgpack, version_of
+from driftline.baseline.format.jsontext import to_json
+from driftline.baseline.format.yamltext import to_yaml
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.yamltext import to_yaml
 from driftline.cli.baseline import label, numbered, open_store
 from driftline.cli.baseline_diff import read_side
 from driftline.cli.spool import DEFAULT_STATE, StateDir

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.schema import Baseline, Excuse, State
 from driftline.cli.baseline import NS, day, is_complete, plural
 from driftline.cli.main import printable

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.decisions import needing_review, take_in
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.keys import PublicKey
 from driftline.baseline.signing.verification import read_envelope, read_statement, verify
-from driftline.baseline.store import BaselineStore
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,

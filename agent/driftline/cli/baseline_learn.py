@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
+from driftline.baseline.format.yamltext import to_yaml
+from driftline.baseline.keeping.store import directory_name
 from driftline.baseline.schema import Baseline, Standing
 from driftline.baseline.shelf import Shelf
-from driftline.baseline.store import directory_name
-from driftline.baseline.yamltext import to_yaml
 from driftline.cli.events import LIVE_SETTINGS
 from driftline.cli.gate import (
     FOREVER,

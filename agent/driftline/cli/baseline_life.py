@@ -1,7 +1,7 @@
 """``driftline baseline promote``, ``retire`` and ``rollback``: what a person decides about a whole baseline.
 
 In: an image, a reason. Out: a new revision, which the agent takes over within two seconds. Next:
-``baseline.decisions``, ``baseline.store``.
+``baseline.decisions``, ``baseline.keeping.store``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import typer
 from driftline.baseline import decisions
 from driftline.baseline.decisions import DecisionError, needing_review
 from driftline.baseline.diff import Diff, compare
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.history import Revision
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping.history import Revision
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Review, Standing, section_of
-from driftline.baseline.store import BaselineStore
 from driftline.cli.baseline import NS, Image, Json, day, find, is_complete, open_store, read_all, short_digest, span
 from driftline.cli.main import complain, printable
 from driftline.cli.spool import DEFAULT_STATE, StateDir

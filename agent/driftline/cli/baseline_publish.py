@@ -17,9 +17,9 @@ from typing import Annotated, NamedTuple
 import typer
 
 from driftline.baseline import decisions
-from driftline.baseline.canonical import to_msgpack, version_of
 from driftline.baseline.decisions import DecisionError, needing_review
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.canonical import to_msgpack, version_of
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.schema import MAX_REVIEWS, Baseline, Review, State
 from driftline.baseline.signing.statement import Statement, check
 from driftline.baseline.signing.verification import read_envelope, read_statement

@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.decisions import DecisionError
-from driftline.baseline.reading import DocumentError
-from driftline.baseline.revoked import Revoked
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.keeping.revoked import Revoked
 from driftline.baseline.signing.envelope import Envelope, to_bytes
 from driftline.baseline.signing.envelope import sign as add_signature
 from driftline.baseline.signing.intoto import is_digest

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import Baseline, Entry, Standing, fields_of, ordered, section_of
 from driftline.baseline.wording import ID_DIGITS, id_of, text_of
-from driftline.baseline.yamltext import to_yaml
 from driftline.cli.baseline import Json, is_complete, open_store
 from driftline.cli.baseline_diff import read_side
 from driftline.cli.baseline_text import SECTIONS, Wanted, lines

@@ -18,9 +18,9 @@ from typing import Annotated
 
 import typer
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.files import read_file
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.keeping.files import read_file
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.envelope import MAX_ENVELOPE, Envelope, EnvelopeError, to_bytes
 from driftline.baseline.signing.envelope import sign as add_signature

@@ -11,12 +11,12 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.envelope import signers
 from driftline.baseline.signing.judged import TRUST
 from driftline.baseline.signing.keys import PublicKey, load_public, load_trusted, unique
 from driftline.baseline.signing.verification import read_envelope, read_statement
-from driftline.baseline.store import BaselineStore
 from driftline.cli.baseline import day
 from driftline.cli.baselinefile import read_signed
 from driftline.errors import SignatureError

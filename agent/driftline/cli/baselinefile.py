@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from driftline.baseline.canonical import MAX_FILE, from_msgpack
-from driftline.baseline.files import read_file
-from driftline.baseline.jsontext import from_json
+from driftline.baseline.format.canonical import MAX_FILE, from_msgpack
+from driftline.baseline.format.jsontext import from_json
+from driftline.baseline.format.yamltext import from_yaml
+from driftline.baseline.keeping.files import read_file
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.files import is_envelope
-from driftline.baseline.yamltext import from_yaml
 from driftline.errors import SignatureError, StateError
 from driftline.text import escape
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.schema import Baseline
 from driftline.cli.baselinefile import parse
 from driftline.errors import CollectorError

@@ -18,7 +18,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from driftline import __version__
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.inventory.purl import parse
 from driftline.baseline.observed import Observation, Use
 from driftline.text import escape

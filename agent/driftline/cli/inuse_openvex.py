@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from driftline.baseline.canonical import version_of
 from driftline.baseline.carry import repository
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.inventory.purl import parse
 from driftline.baseline.observed import Observation, Seen, Use
 from driftline.cli.baseline import NS, day, plural

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.inventory.child import limit_memory
 from driftline.baseline.inventory.making import make
 from driftline.baseline.inventory.sbom import read_sbom

@@ -2,7 +2,7 @@
 
 In: a process id. Out: addresses as text, so that a connect to itself is told as such. Read from /proc/PID/net, which
 shows the process's network namespace without entering it. Sources: proc(5) ``fib_trie`` (IPv4, entries "host LOCAL"),
-``if_inet6``; resolv.conf(5). Next: ``baseline.addresses``, ``names``, ``verdict``.
+``if_inet6``; resolv.conf(5). Next: ``baseline.patterns.addresses``, ``names``, ``verdict``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from driftline.baseline import revoked
+from driftline.baseline.keeping import revoked
 from driftline.baseline.receiving import identity
 from driftline.baseline.receiving.apart import Answer, Became, Request, receive_apart
 from driftline.baseline.receiving.identity import Terms

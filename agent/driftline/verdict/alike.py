@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from driftline.baseline.behaviour import open_pattern
 from driftline.baseline.inventory.inventory import Inventory
-from driftline.baseline.paths import stands_alone
+from driftline.baseline.patterns.paths import stands_alone
 from driftline.nouns import Event, Kind, OpenEvent
 from driftline.verdict.outcome import Verdict
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from driftline.baseline.addresses import NOTHING_KNOWN, Surroundings
 from driftline.baseline.behaviour import behaviour_of
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.matching import Matcher
+from driftline.baseline.patterns.addresses import NOTHING_KNOWN, Surroundings
 from driftline.nouns import (
     ConnectEvent,
     Event,

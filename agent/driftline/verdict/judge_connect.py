@@ -5,8 +5,8 @@ In: a ``ConnectEvent``. Out: connect.metadata, connect.runtime_socket, connect.s
 
 from __future__ import annotations
 
-from driftline.baseline.addresses import LOOPBACK, NOTHING_KNOWN, SELF, Surroundings, place_of
 from driftline.baseline.matching import Matcher
+from driftline.baseline.patterns.addresses import LOOPBACK, NOTHING_KNOWN, SELF, Surroundings, place_of
 from driftline.identify.addresses import METADATA_ADDRESSES
 from driftline.nouns import ConnectEvent, ExecImage, Kind, RecordFlag, Severity, Subject
 from driftline.verdict.checks.connects import check_connect

@@ -12,7 +12,7 @@ from driftline.baseline.applet import invoked_name, names_by_argument
 from driftline.baseline.behaviour import foreign_origin
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.matching import Matcher
-from driftline.baseline.paths import is_temporary
+from driftline.baseline.patterns.paths import is_temporary
 from driftline.nouns import ExecBehaviour, ExecEvent, Kind, Origin, RecordFlag, Severity, Subject
 from driftline.verdict.checks.execs import PRELOADS, Call, call_of, circumstances, hangs_on_arguments, unknown_program
 from driftline.verdict.checks.table import FILELESS, NOT_OF_IMAGE, TEMPORARY, Hit, hit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from driftline.baseline.behaviour import foreign_origin
 from driftline.baseline.matching import Matcher
-from driftline.baseline.paths import is_temporary
+from driftline.baseline.patterns.paths import is_temporary
 from driftline.nouns import Kind, LoadBehaviour, LoadEvent, Origin, RecordFlag, Severity, Subject
 from driftline.verdict.checks.table import FILELESS, NOT_OF_IMAGE, TEMPORARY, Hit, hit
 from driftline.verdict.failing import NO_CHECKS, failing, still

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from driftline.baseline.applet import invoked_name
-from driftline.baseline.paths import is_temporary
+from driftline.baseline.patterns.paths import is_temporary
 from driftline.nouns import Access, ExecEvent, OpenEvent, RecordFlag
 from driftline.verdict.checks.execs import call_of
 from driftline.verdict.checks.interpreters import is_interpreter

@@ -11,8 +11,8 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from driftline.baseline.reading import DocumentError
-from driftline.baseline.yamlplain import plain_values
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.format.yamlplain import plain_values
 from driftline.errors import SettingsError
 from driftline.text import escape
 from driftline_collector.outputs.config import OutputsFile

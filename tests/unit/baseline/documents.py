@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from driftline.baseline.pattern import CLASSES, literal
+from driftline.baseline.patterns.pattern import CLASSES, literal
 from driftline.baseline.schema import (
     IMPORTED,
     LEARNED,

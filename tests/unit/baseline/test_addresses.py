@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from driftline.baseline.addresses import NOTHING_KNOWN, Surroundings, is_host_name, peer_of, place_of
+from driftline.baseline.patterns.addresses import NOTHING_KNOWN, Surroundings, is_host_name, peer_of, place_of
 from unit.baseline.making import connected
 
 _KNOWN = Surroundings(

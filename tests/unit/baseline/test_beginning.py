@@ -10,9 +10,9 @@ import pytest
 
 from driftline.baseline import beginning
 from driftline.baseline.beginning import begin
-from driftline.baseline.marks import MARK, mark
+from driftline.baseline.keeping.marks import MARK, mark
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Entry, Excuse, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import Behaviour, LoadBehaviour
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from driftline.baseline.addresses import Surroundings
 from driftline.baseline.behaviour import behaviour_of, example_of
+from driftline.baseline.patterns.addresses import Surroundings
 from driftline.nouns import (
     Access,
     ConnectBehaviour,

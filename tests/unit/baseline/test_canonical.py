@@ -11,11 +11,11 @@ import msgpack
 import pytest
 from hypothesis import given
 
-from driftline.baseline import canonical
-from driftline.baseline.canonical import canonical_content, from_msgpack, load_matcher, to_msgpack, version_of
+from driftline.baseline.format import canonical
+from driftline.baseline.format.canonical import canonical_content, from_msgpack, load_matcher, to_msgpack, version_of
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.matching import Matcher
 from driftline.baseline.packages import packages_used
-from driftline.baseline.reading import DocumentError
 from driftline.baseline.schema import Baseline, Entry, Excuse, Review, Standing, State
 from driftline.nouns import OpenBehaviour
 from unit.baseline.documents import baselines, full, small

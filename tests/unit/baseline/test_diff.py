@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from driftline.baseline.canonical import version_of
 from driftline.baseline.decisions import with_excuse, with_standing
 from driftline.baseline.diff import PackageChange, compare, compare_packages, split_package
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.schema import Baseline, Excuse, Standing
 from driftline.nouns import LoadBehaviour, OpenBehaviour
 from unit.baseline.documents import baselines, full, small

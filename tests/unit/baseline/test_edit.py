@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from driftline.baseline.edit import adopt
+from driftline.baseline.keeping.edit import adopt
 from driftline.baseline.schema import (
     CARRIED,
     LEARNED,

@@ -11,8 +11,8 @@ from hypothesis import given
 
 from driftline.baseline.decisions import DecisionError, with_excuse, with_standing
 from driftline.baseline.edited import FIXED, apply_edit
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.schema import IMPORTED, LEARNED, REVIEWED, Baseline, Entry, Excuse, Standing
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from driftline.nouns import LoadBehaviour, OpenBehaviour
 from unit.baseline.documents import baselines, full, small
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline.files import ABSENT, LOCK, read_file, replace_file, stamp_of, take_lock, touch
+from driftline.baseline.keeping.files import ABSENT, LOCK, read_file, replace_file, stamp_of, take_lock, touch
 
 
 def descriptors() -> int:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.baseline import fleet, foldpaths, foldpeers
-from driftline.baseline.canonical import from_msgpack, to_msgpack, version_of
+from driftline.baseline import fleet
 from driftline.baseline.fleet import merge
-from driftline.baseline.folding import fold
+from driftline.baseline.format.canonical import from_msgpack, to_msgpack, version_of
 from driftline.baseline.matching import Matcher
+from driftline.baseline.patterns import foldpaths, foldpeers
+from driftline.baseline.patterns.folding import fold
 from driftline.baseline.schema import (
     LEARNED,
     MAX_CONTAINERS,

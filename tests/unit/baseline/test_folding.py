@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.baseline.folding import fold, merge
-from driftline.baseline.foldpaths import MAX_LEVELS, MIN_SIBLINGS
-from driftline.baseline.foldpeers import MIN_ADDRESSES, MIN_NAMES, MIN_PORTS, zone_of
 from driftline.baseline.matching import READ, Matcher
 from driftline.baseline.merging import merge_entries
+from driftline.baseline.patterns.folding import fold, merge
+from driftline.baseline.patterns.foldpaths import MAX_LEVELS, MIN_SIBLINGS
+from driftline.baseline.patterns.foldpeers import MIN_ADDRESSES, MIN_NAMES, MIN_PORTS, zone_of
+from driftline.baseline.patterns.tokens import canonical
 from driftline.baseline.schema import (
     IMPORTED,
     LEARNED,
@@ -26,7 +27,6 @@ from driftline.baseline.schema import (
     Entry,
     Standing,
 )
-from driftline.baseline.tokens import canonical
 from driftline.nouns import EPHEMERAL, Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
 Entries = dict[Behaviour, Entry]

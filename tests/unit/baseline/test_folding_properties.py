@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.baseline import foldpaths, foldpeers, pattern
-from driftline.baseline.folding import fold, merge
 from driftline.baseline.matching import WRITE, Matcher
-from driftline.baseline.paths import stands_alone
+from driftline.baseline.patterns import foldpaths, foldpeers, pattern
+from driftline.baseline.patterns.folding import fold, merge
+from driftline.baseline.patterns.paths import stands_alone
+from driftline.baseline.patterns.tokens import canonical
 from driftline.baseline.schema import MAX_EXAMPLES, Entry
-from driftline.baseline.tokens import canonical
 from driftline.nouns import Behaviour, ConnectBehaviour, ExecBehaviour, OpenBehaviour
 from unit.baseline.making import hostile_text
 from unit.baseline.test_folding import Entries, connects, entry, opens, owned

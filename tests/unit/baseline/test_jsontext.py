@@ -11,11 +11,11 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from driftline.baseline.jsontext import from_json, to_json
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.jsontext import from_json, to_json
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.format.schemafile import schema_text
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import Baseline
-from driftline.baseline.schemafile import schema_text
-from driftline.baseline.yamltext import to_yaml
 from unit.baseline.documents import baselines, full, small
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "baselines/schema.json"

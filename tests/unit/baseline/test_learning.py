@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.baseline import learning
-from driftline.baseline.canonical import canonical_content, from_msgpack, to_msgpack, version_of
+from driftline.baseline.format.canonical import canonical_content, from_msgpack, to_msgpack, version_of
 from driftline.baseline.learning import (
     FULL,
     MIN_ENTRIES,

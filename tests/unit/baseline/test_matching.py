@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.baseline import pattern
 from driftline.baseline.matching import READ, WRITE, Matcher
-from driftline.baseline.paths import stands_alone
+from driftline.baseline.patterns import pattern
+from driftline.baseline.patterns.paths import stands_alone
 from driftline.baseline.schema import LEARNED, REVIEWED, Entry, Standing
 from driftline.nouns import (
     EPHEMERAL,

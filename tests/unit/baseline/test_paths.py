@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from driftline.baseline.paths import (
+from driftline.baseline.patterns.paths import (
     _LIBRARY,
     _TELLING_ENDINGS,
     _code_write,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.baseline import pattern
-from driftline.baseline.pattern import PatternError
-from driftline.baseline.tokens import canonical
+from driftline.baseline.patterns import pattern
+from driftline.baseline.patterns.pattern import PatternError
+from driftline.baseline.patterns.tokens import canonical
 from unit.baseline.making import paths
 
 

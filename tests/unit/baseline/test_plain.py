@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline import plain, plainchild
-from driftline.baseline.plain import PlainCopies
+from driftline.baseline.format.yamltext import from_yaml
+from driftline.baseline.keeping import plain, plainchild
+from driftline.baseline.keeping.plain import PlainCopies
+from driftline.baseline.keeping.store import MSGPACK, YAML, BaselineStore
 from driftline.baseline.schema import State
-from driftline.baseline.store import MSGPACK, YAML, BaselineStore
-from driftline.baseline.yamltext import from_yaml
 from driftline.errors import StateError
 from unit.baseline.documents import small
 

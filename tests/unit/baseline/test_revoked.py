@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline import revoked
-from driftline.baseline.revoked import DamagedError, Revoked, recall, remember, set_aside_damaged
+from driftline.baseline.keeping import revoked
+from driftline.baseline.keeping.revoked import DamagedError, Revoked, recall, remember, set_aside_damaged
 
 ONE = Revoked("sha256:00+shop/w\x1bb", "sha256:11", "bad \x1b[31m")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from driftline.baseline import shelf as module
-from driftline.baseline.saving import NS, SAVE_NS
+from driftline.baseline.keeping.saving import NS, SAVE_NS
+from driftline.baseline.keeping.store import PUBLISH, BaselineStore
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.shelf import Shelf
-from driftline.baseline.store import PUBLISH, BaselineStore
 from driftline.nouns import Loss, OpenBehaviour, Subject
 from unit.baseline.making import SUBJECT, process
 

@@ -11,11 +11,11 @@ import jsonschema
 import pytest
 import yaml
 
-from driftline.baseline import pattern
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.inventory.purl import parse
+from driftline.baseline.patterns import pattern
 from driftline.baseline.schema import REVIEWED, STARTER_KEY, Baseline, Standing, State
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from driftline.nouns import ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 
 ROOT = Path(__file__).resolve().parents[3]

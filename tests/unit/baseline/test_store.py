@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from driftline.baseline import history
-from driftline.baseline.canonical import version_of
 from driftline.baseline.decisions import with_standing
-from driftline.baseline.files import LOCK
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.yamltext import from_yaml
+from driftline.baseline.keeping import history
+from driftline.baseline.keeping.files import LOCK
+from driftline.baseline.keeping.store import BAD, CHANGED, MSGPACK, YAML, BaselineStore, directory_name
 from driftline.baseline.schema import LEARNED, Baseline, Entry, Standing, State
-from driftline.baseline.store import BAD, CHANGED, MSGPACK, YAML, BaselineStore, directory_name
-from driftline.baseline.yamltext import from_yaml
 from driftline.errors import StateError
 from driftline.nouns import LoadBehaviour, OpenBehaviour
 from unit.baseline.documents import small

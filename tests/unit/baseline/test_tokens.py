@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.baseline import pattern
-from driftline.baseline.paths import code_write, is_telling, sensitive_read
-from driftline.baseline.tokens import _ANYWHERE, _BORDERS, _replace, _replace_after_border, _rules, canonical
+from driftline.baseline.patterns import pattern
+from driftline.baseline.patterns.paths import code_write, is_telling, sensitive_read
+from driftline.baseline.patterns.tokens import _ANYWHERE, _BORDERS, _replace, _replace_after_border, _rules, canonical
 from unit.baseline.making import paths
 
 _SHA1 = "b7f54b2df7773722d382f4809d65029c01234567"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline.marks import MARK, mark, read
-from driftline.baseline.promotion import DAY_NS, Policy, reason_to_promote
+from driftline.baseline.keeping.marks import MARK, mark, read
+from driftline.baseline.keeping.promotion import DAY_NS, Policy, reason_to_promote
+from driftline.baseline.keeping.store import BaselineStore
+from driftline.baseline.keeping.upkeep import DAY_SECONDS, ROUND_SECONDS, Upkeep
 from driftline.baseline.schema import Baseline, Entry, Review, Standing, State
 from driftline.baseline.shelf import Shelf
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.upkeep import DAY_SECONDS, ROUND_SECONDS, Upkeep
 from driftline.nouns import LoadBehaviour
 from unit.baseline.making import SUBJECT
 
@@ -105,7 +105,7 @@ def test_a_round_is_made_once_an_hour_whatever_the_clock_does(
         rounds.append(root)
         return []
 
-    monkeypatch.setattr("driftline.baseline.upkeep.directories", count)
+    monkeypatch.setattr("driftline.baseline.keeping.upkeep.directories", count)
     upkeep, now = Upkeep(store, Shelf(store, 1, 0), 180, NEVER), time.time()
     for then in (now, now + 1, now + ROUND_SECONDS - 1, now + ROUND_SECONDS + 1, now - 10 * DAY_SECONDS):
         upkeep.step(then)

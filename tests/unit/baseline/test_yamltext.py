@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hypothesis import given
 
-from driftline.baseline.jsontext import to_json
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.jsontext import to_json
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.schema import Baseline
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from unit.baseline.documents import baselines, full, small
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import CARRIED, LEARNED, Baseline, Entry, Standing, State
-from driftline.baseline.store import BaselineStore
 from driftline.baseline.wording import id_of
 from driftline.cli import main
 from driftline.nouns import (

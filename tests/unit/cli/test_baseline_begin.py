@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import REVIEWED, STARTER_KEY, Baseline, Entry, Standing, State
 from driftline.baseline.shelved import Shelved
-from driftline.baseline.yamltext import to_yaml
 from driftline.nouns import Behaviour, ExecBehaviour, OpenBehaviour
 from unit.cli.baselines import NEW, OLD, PASSWD, SHADOW, SHELL, Node
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import Baseline
-from driftline.baseline.yamltext import to_yaml
 from driftline.cli import baselinefile, main
 from driftline.nouns import Origin, Subject
 from driftline.probe.capture import CaptureWriter

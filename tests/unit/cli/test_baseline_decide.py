@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from driftline.baseline.keeping.store import CHANGED, MAX_SAID
 from driftline.baseline.schema import Standing, State
-from driftline.baseline.store import CHANGED, MAX_SAID
 from driftline.baseline.wording import text_of
 from driftline.nouns import ExecBehaviour, OpenBehaviour
 from unit.cli.baselines import DROPPED, PASSWD, SERVER, SHADOW, SHELL, Node, entry, identify, web

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import Baseline
-from driftline.baseline.yamltext import to_yaml
 from driftline.cli.baseline_diff import split_revision
 from unit.cli.baselines import LIBC, NEW, NGINX, PASSWD, SHELL, Node, identify, web
 

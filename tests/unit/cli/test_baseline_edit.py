@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import LEARNED, REVIEWED, Standing
-from driftline.baseline.store import BaselineStore
 from driftline.nouns import OpenBehaviour
 from unit.cli.baselines import PASSWD, SERVER, SHADOW, Node, entry, web
 

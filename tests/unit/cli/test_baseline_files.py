@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline.canonical import version_of
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import IMPORTED, Standing
-from driftline.baseline.yamltext import to_yaml
 from unit.cli.baselines import NEW, OLD, PASSWD, SHELL, Node, identify, web
 
 WHY = ("--reason", "from git", "--author", "ann")

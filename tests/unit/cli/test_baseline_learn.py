@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import from_yaml
 from driftline.baseline.schema import Standing
-from driftline.baseline.yamltext import from_yaml
 from driftline.cli import main
 from driftline.nouns import ExecBehaviour, OpenBehaviour, Origin, Subject
 from driftline.probe.capture import CaptureWriter

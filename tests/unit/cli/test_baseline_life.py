@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from driftline.baseline.keeping.store import MSGPACK
 from driftline.baseline.schema import Standing, State
-from driftline.baseline.store import MSGPACK
 from unit.cli.baselines import OLD, PASSWD, SHELL, Node, identify
 
 WHY = ("--reason", "seen it", "--author", "ann")

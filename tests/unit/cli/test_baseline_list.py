@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from driftline.baseline.history import path_of
+from driftline.baseline.keeping.history import path_of
+from driftline.baseline.keeping.store import MSGPACK
 from driftline.baseline.schema import Baseline, State
-from driftline.baseline.store import MSGPACK
 from unit.cli.baselines import NEW, OLD, SHELL, Node, identify, web
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline.canonical import version_of
 from driftline.baseline.decisions import promote, retire
-from driftline.baseline.revoked import Revoked, remember
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.yamltext import to_yaml
+from driftline.baseline.keeping.revoked import Revoked, remember
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, State
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.yamltext import to_yaml
 from driftline.errors import StateError
 from unit.cli.baselines import OLD, SHELL, Node
 from unit.signing.making import signed

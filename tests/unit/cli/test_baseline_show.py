@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from driftline.baseline.decisions import with_excuse
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.schema import Entry, Excuse, Standing
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from driftline.cli.baseline_text import Wanted, lines
 from driftline.nouns import Behaviour, ConnectBehaviour, OpenBehaviour
 from unit.cli.baselines import DROPPED, HOUR, NOW, SHELL, Node, entry, identify, web

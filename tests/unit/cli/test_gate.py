@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.schema import Baseline
-from driftline.baseline.yamltext import from_yaml, to_yaml
 from driftline.cli import containerrun, main
 from driftline.cli.containerrun import Contained
 from driftline.cli.enginecommands import Client, Ctr, Engine, Runtime, engine

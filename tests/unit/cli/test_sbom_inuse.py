@@ -12,8 +12,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from vexipy.document import Document
 
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import CARRIED, Baseline, Entry, Standing
-from driftline.baseline.yamltext import to_yaml
 from driftline.cli import main
 from driftline.nouns import Behaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 from unit.cli.baselines import HOUR, NOW, OLD, Node

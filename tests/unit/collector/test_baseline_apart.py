@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from collector.baseline_agent import KEY, MSGPACK, content, learned
-from driftline.baseline.canonical import from_msgpack, version_of
+from driftline.baseline.format.canonical import from_msgpack, version_of
 from driftline.baseline.signing import envelope, keys
 from driftline.baseline.signing.statement import Statement, payload_of
 from driftline.wire.gen.driftline.v1 import baseline_pb2

@@ -10,8 +10,8 @@ from pathlib import Path
 from driftline.baseline.inventory.making import make
 from driftline.baseline.inventory.packed import path_of, save
 from driftline.baseline.inventory.schema import InventoryError
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
-from driftline.baseline.store import BaselineStore
 from unit.inventory.roots import DATA, debian, fill
 
 

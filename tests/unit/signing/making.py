@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from driftline.baseline.canonical import to_msgpack
-from driftline.baseline.files import replace_file
+from driftline.baseline.format.canonical import to_msgpack
+from driftline.baseline.keeping.files import replace_file
+from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.envelope import Envelope, sign, to_bytes
 from driftline.baseline.signing.keys import KeyType, PrivateKey, generate, to_pem
 from driftline.baseline.signing.statement import Statement, payload_of
-from driftline.baseline.store import MSGPACK, BaselineStore
 from unit.cli.baselines import web
 
 DAY_NS = 24 * 3600 * 1_000_000_000

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.yamltext import to_yaml
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing.keys import to_pem
-from driftline.baseline.yamltext import to_yaml
 from driftline.nouns import LoadBehaviour
 from unit.cli.baselines import OLD, SERVER, Node, entry, web
 from unit.signing.making import baseline, inner, key, outer, put, signed, trust

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from driftline.baseline.canonical import load_head, to_msgpack, version_of
 from driftline.baseline.decisions import retire, with_standing
+from driftline.baseline.format.canonical import load_head, to_msgpack, version_of
+from driftline.baseline.keeping.revoked import Revoked
+from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.receiving import child, publishing
 from driftline.baseline.receiving.apart import Answer, Became, Request, receive_apart
-from driftline.baseline.revoked import Revoked
 from driftline.baseline.schema import Baseline, Review, Standing, State
 from driftline.baseline.signing import files, judged, memory, revocation
 from driftline.baseline.signing.apart import verify_apart
 from driftline.baseline.signing.memory import Seen
 from driftline.baseline.signing.ruling import UNSIGNED, Ruling, rule
-from driftline.baseline.store import MSGPACK, BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import LoadBehaviour
 from driftline.text import escape

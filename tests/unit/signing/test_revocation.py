@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.baseline.reading import DocumentError
-from driftline.baseline.revoked import Revoked
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.keeping.revoked import Revoked
 from driftline.baseline.signing.revocation import PREDICATE_TYPE, from_payload, payload_of, read
 from driftline.baseline.signing.verification import verify
 from driftline.errors import SignatureError

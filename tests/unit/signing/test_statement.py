@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import verification
 from driftline.baseline.signing.envelope import PAYLOAD_TYPE

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from driftline.baseline.marks import mark
-from driftline.baseline.promotion import Policy
-from driftline.baseline.saving import NS
+from driftline.baseline.keeping.marks import mark
+from driftline.baseline.keeping.promotion import Policy
+from driftline.baseline.keeping.saving import NS
+from driftline.baseline.keeping.store import BaselineStore
+from driftline.baseline.keeping.upkeep import Upkeep
 from driftline.baseline.schema import Baseline, Review, Standing, State
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.signing.guard import Guard, Wanted
-from driftline.baseline.store import BaselineStore
-from driftline.baseline.upkeep import Upkeep
 from driftline.nouns import LoadBehaviour, Loss, Subject
 from driftline.vetting import Vetting, saving_of
 from unit.baseline.making import SUBJECT, process

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from driftline.baseline.addresses import Surroundings
 from driftline.baseline.matching import Matcher
+from driftline.baseline.patterns.addresses import Surroundings
 from driftline.nouns import ConnectBehaviour, Kind, RecordFlag, Severity
 from driftline.verdict.judge import judge
 from unit.baseline.making import SUBJECT, connected

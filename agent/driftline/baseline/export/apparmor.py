@@ -22,7 +22,7 @@ from driftline.baseline.export.common import (
 )
 from driftline.baseline.export.globs import glob, is_literal
 from driftline.baseline.export.peers import Place, peer_of
-from driftline.baseline.pattern import literal
+from driftline.baseline.patterns.pattern import literal
 
 _GLOB_CHARACTERS = frozenset('?*[]{}^"')
 _FIRST_PRINTABLE, _DELETE = 0x20, 0x7F

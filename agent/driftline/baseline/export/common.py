@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from driftline.baseline.canonical import version_of
 from driftline.baseline.carry import repository
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.schema import Baseline, Standing
 from driftline.errors import PermanentError
 from driftline.nouns import Behaviour, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour

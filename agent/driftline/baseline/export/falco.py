@@ -27,7 +27,7 @@ from driftline.baseline.export.common import (
 )
 from driftline.baseline.export.globs import glob, is_literal, literal_text
 from driftline.baseline.export.peers import FIRST_EPHEMERAL, LAST_EPHEMERAL, Peer, Place, by_port, peer_of
-from driftline.baseline.pattern import plain
+from driftline.baseline.patterns.pattern import plain
 from driftline.nouns import CONTAINER_KEY, EPHEMERAL, Origin
 
 ENGINE = 31

@@ -1,15 +1,15 @@
 """Path patterns of a baseline as globs of other tools.
 
-In: a pattern (``baseline.pattern``). Out: text in the other tool's syntax that matches all the pattern matches, and as
-little else as that syntax can. Why not one translation: in AppArmor ``*`` stays in its segment, in fnmatch(3) without
-FNM_PATHNAME it does not. Next: ``apparmor``, ``kubearmor``, ``falco``, ``tetragon``.
+In: a pattern (``baseline.patterns.pattern``). Out: text in the syntax of the other tool that matches all the pattern
+matches, and as little else as that syntax can. Why not one translation: in AppArmor ``*`` stays in its segment, in
+fnmatch(3) without FNM_PATHNAME it does not. Next: ``apparmor``, ``kubearmor``, ``falco``, ``tetragon``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from driftline.baseline.pattern import CLASSES, DEEP, STAR, decode
+from driftline.baseline.patterns.pattern import CLASSES, DEEP, STAR, decode
 
 _PLACES = {chr(0xD800 + place): name for place, name in enumerate(CLASSES)}  # as ``pattern.decode`` marks them
 _GLOBS = {"pid": "[0-9]*", "num": "[0-9]*", "time": "[0-9]*", "hash": "[0-9A-Fa-f]*", "hex": "[0-9A-Fa-f]*"}

@@ -24,7 +24,7 @@ from driftline.baseline.export.common import (
 )
 from driftline.baseline.export.globs import below, glob, is_literal, literal_text
 from driftline.baseline.export.peers import Place, peer_of
-from driftline.baseline.pattern import plain
+from driftline.baseline.patterns.pattern import plain
 
 _SPECIAL = frozenset('?*[]{}^"\\')  # KubeArmor hands paths to AppArmor as they are
 _PROTOCOLS = ("tcp", "udp", "icmp")

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from driftline.baseline.addresses import LOOPBACK, RESOLVER, SELF
+from driftline.baseline.patterns.addresses import LOOPBACK, RESOLVER, SELF
 from driftline.nouns import EPHEMERAL, ConnectBehaviour
 
 FIRST_EPHEMERAL, LAST_EPHEMERAL = 32_768, 60_999

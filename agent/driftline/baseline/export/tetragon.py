@@ -27,7 +27,7 @@ from driftline.baseline.export.common import (
 )
 from driftline.baseline.export.globs import below, fixed_start, is_literal
 from driftline.baseline.export.peers import FIRST_EPHEMERAL, LAST_EPHEMERAL, Peer, Place, Port, peer_of
-from driftline.baseline.pattern import plain
+from driftline.baseline.patterns.pattern import plain
 from driftline.nouns import EPHEMERAL
 
 MAX_SELECTORS = 5

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from driftline.baseline.inventory.schema import InventoryError
-from driftline.baseline.store import directory_name
+from driftline.baseline.keeping.store import directory_name
 from driftline.text import escape
 
 _ENDINGS = (".json", ".jsonl")

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from driftline.baseline.files import make_directory, replace_file, sync_directory
 from driftline.baseline.inventory.files import columns, from_columns
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.schema import MAX_PACKAGES, InventoryError, Package
-from driftline.baseline.store import directory_name
+from driftline.baseline.keeping.files import make_directory, replace_file, sync_directory
+from driftline.baseline.keeping.store import directory_name
 from driftline.packing import pack, unpack
 
 FORMAT = 2

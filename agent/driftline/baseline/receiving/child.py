@@ -12,10 +12,10 @@ import sys
 from dataclasses import asdict
 
 from driftline.baseline.decisions import DecisionError
+from driftline.baseline.keeping.revoked import MAX_REASON, DamagedError
 from driftline.baseline.receiving.apart import Answer, Became, Request
 from driftline.baseline.receiving.publishing import publish
 from driftline.baseline.receiving.revoking import revoke
-from driftline.baseline.revoked import MAX_REASON, DamagedError
 from driftline.baseline.signing.child import MEMORY, confine
 from driftline.errors import SignatureError, StateError
 from driftline.text import escape

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from driftline.baseline.files import make_directory, read_file, replace_file, sync_directory
+from driftline.baseline.keeping.files import make_directory, read_file, replace_file, sync_directory
 from driftline.baseline.signing.judged import BASELINES
 from driftline.errors import StateError
 

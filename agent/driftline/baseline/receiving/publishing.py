@@ -12,17 +12,17 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from driftline.baseline.canonical import from_msgpack, version_of
 from driftline.baseline.decisions import take_in
-from driftline.baseline.files import read_file, replace_file
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.canonical import from_msgpack, version_of
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.keeping.files import read_file, replace_file
+from driftline.baseline.keeping.revoked import refuse
+from driftline.baseline.keeping.store import MSGPACK, PUBLISH, BaselineStore
 from driftline.baseline.receiving.apart import Answer, Became, Request
-from driftline.baseline.revoked import refuse
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing import statement
 from driftline.baseline.signing.keys import SUFFIXES, PublicKey, load_trusted
 from driftline.baseline.signing.verification import read_envelope, read_statement, verify
-from driftline.baseline.store import MSGPACK, PUBLISH, BaselineStore
 from driftline.errors import SignatureError, StateError
 from driftline.text import escape
 from driftline.wire.pieces import inflate

@@ -11,20 +11,20 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 
-from driftline.baseline import history
 from driftline.baseline.beginning import JUDGES
-from driftline.baseline.canonical import version_of
 from driftline.baseline.decisions import retire, roll_back
-from driftline.baseline.promotion import POLICY
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping import history
+from driftline.baseline.keeping.promotion import POLICY
+from driftline.baseline.keeping.revoked import Revoked, reason_of, recall, remember
+from driftline.baseline.keeping.saving import AGENT
+from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.receiving.apart import Answer, Became, Request
 from driftline.baseline.receiving.publishing import trusted
-from driftline.baseline.revoked import Revoked, reason_of, recall, remember
-from driftline.baseline.saving import AGENT
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import memory, revocation
 from driftline.baseline.signing.judged import kept_directory
 from driftline.baseline.signing.verification import verify
-from driftline.baseline.store import MSGPACK, BaselineStore
 from driftline.errors import SignatureError, StateError
 from driftline.text import escape, unescape
 

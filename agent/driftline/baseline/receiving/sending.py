@@ -10,8 +10,8 @@ import os
 import zlib
 from typing import BinaryIO
 
-from driftline.baseline import history
-from driftline.baseline.canonical import MAX_FILE, is_of_version
+from driftline.baseline.format.canonical import MAX_FILE, is_of_version
+from driftline.baseline.keeping import history
 from driftline.baseline.signing.judged import own_directory
 
 CHUNK = 256 * 1024

@@ -18,18 +18,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from driftline.baseline.canonical import MAX_FILE, from_msgpack, version_of
-from driftline.baseline.files import read_file
-from driftline.baseline.promotion import POLICY
-from driftline.baseline.revoked import Revoked, reason_of, recall
-from driftline.baseline.saving import AGENT
+from driftline.baseline.format.canonical import MAX_FILE, from_msgpack, version_of
+from driftline.baseline.keeping.files import read_file
+from driftline.baseline.keeping.promotion import POLICY
+from driftline.baseline.keeping.revoked import Revoked, reason_of, recall
+from driftline.baseline.keeping.saving import AGENT
+from driftline.baseline.keeping.store import MSGPACK
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import files
 from driftline.baseline.signing.envelope import MAX_ENVELOPE
 from driftline.baseline.signing.judged import ENVELOPE, Answer, Judged, Request, Worth, kept_directory, own_directory
 from driftline.baseline.signing.keys import PublicKey, load_trusted
 from driftline.baseline.signing.verification import verify
-from driftline.baseline.store import MSGPACK
 from driftline.errors import SignatureError, StateError
 
 MEMORY = 2 * 1024**3

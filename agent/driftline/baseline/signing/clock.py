@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from driftline.baseline.files import make_directory, read_file, replace_file, sync_directory
+from driftline.baseline.keeping.files import make_directory, read_file, replace_file, sync_directory
 from driftline.baseline.signing.judged import REMEMBERED
 
 CLOCK = "clock.json"

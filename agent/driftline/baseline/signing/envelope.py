@@ -18,8 +18,8 @@ from securesystemslib import dsse
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
-from driftline.baseline.jsontext import parse
-from driftline.baseline.plaintext import MAX_PLAIN_FILE
+from driftline.baseline.format.jsontext import parse
+from driftline.baseline.format.plaintext import MAX_PLAIN_FILE
 from driftline.baseline.signing.keys import PrivateKey, PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from driftline.baseline.files import make_directory, read_file, replace_file, sync_directory
+from driftline.baseline.keeping.files import make_directory, read_file, replace_file, sync_directory
 
 DIRECTORY = "signatures"
 SUFFIX = ".dsse.json"

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from driftline.baseline.beginning import predecessors
-from driftline.baseline.canonical import MAX_FILE, load_head
-from driftline.baseline.files import read_file
-from driftline.baseline.plaintext import MAX_PLAIN_FILE
+from driftline.baseline.format.canonical import MAX_FILE, load_head
+from driftline.baseline.format.plaintext import MAX_PLAIN_FILE
+from driftline.baseline.keeping.files import read_file
+from driftline.baseline.keeping.store import MSGPACK
 from driftline.baseline.signing import files, memory
 from driftline.baseline.signing.apart import MAX_NAMES, ChildError, verify_apart
 from driftline.baseline.signing.clock import LatestTime
 from driftline.baseline.signing.judged import Answer, Request, own_directory
 from driftline.baseline.signing.memory import Seen
 from driftline.baseline.signing.ruling import Choice, Ruling, rule
-from driftline.baseline.store import MSGPACK
 from driftline.errors import DriftlineError, SignatureError, StateError
 from driftline.nouns import Severity
 from driftline.text import escape

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from driftline.baseline.jsontext import parse
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.jsontext import parse
+from driftline.baseline.format.reading import DocumentError
 from driftline.text import escape
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from driftline.baseline.store import directory_name
+from driftline.baseline.keeping.store import directory_name
 
 BASELINES = "baselines"
 REMEMBERED = "signed"

@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from driftline.baseline.files import read_file
+from driftline.baseline.keeping.files import read_file
 from driftline.errors import SignatureError
 from driftline.text import escape
 

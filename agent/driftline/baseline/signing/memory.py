@@ -12,11 +12,11 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from driftline.baseline.files import make_directory, read_file, replace_file, sync_directory
-from driftline.baseline.marks import directories
-from driftline.baseline.plaintext import MAX_PLAIN_FILE
+from driftline.baseline.format.plaintext import MAX_PLAIN_FILE
+from driftline.baseline.keeping.files import make_directory, read_file, replace_file, sync_directory
+from driftline.baseline.keeping.marks import directories
+from driftline.baseline.keeping.store import MSGPACK
 from driftline.baseline.signing.judged import BASELINES, ENVELOPE, REMEMBERED, kept_directory
-from driftline.baseline.store import MSGPACK
 
 SEEN = "seen.json"
 MAX_SEEN_FILE = 16 * 1024

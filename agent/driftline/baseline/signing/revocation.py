@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from driftline.baseline.reading import DocumentError
-from driftline.baseline.revoked import MAX_REASON, Revoked
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.keeping.revoked import MAX_REASON, Revoked
 from driftline.baseline.signing.intoto import agree, is_digest, subject_of, unwrap, wrap
 from driftline.baseline.signing.keys import PublicKey
 from driftline.baseline.signing.verification import signed_by_enough

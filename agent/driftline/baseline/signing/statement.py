@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.document import from_document, to_document
-from driftline.baseline.plaintext import CODEC
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.document import from_document, to_document
+from driftline.baseline.format.plaintext import CODEC
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing.intoto import agree, is_digest, subject_of, unwrap, wrap
 from driftline.text import escape

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.signing.envelope import Envelope, EnvelopeError, from_bytes, signers
 from driftline.baseline.signing.keys import PublicKey
 from driftline.baseline.signing.statement import Statement, from_payload

@@ -7,15 +7,15 @@ digest is compared with the very bytes that are loaded: the file may have change
 from __future__ import annotations
 
 from driftline.baseline.beginning import begin
-from driftline.baseline.canonical import MAX_FILE, from_msgpack
-from driftline.baseline.files import is_of, read_file
-from driftline.baseline.saving import LOOK_NS, Saving
+from driftline.baseline.format.canonical import MAX_FILE, from_msgpack
+from driftline.baseline.keeping.files import is_of, read_file
+from driftline.baseline.keeping.saving import LOOK_NS, Saving
+from driftline.baseline.keeping.store import MSGPACK, BaselineStore, Superseded
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.signing.guard import Guard, Wanted
 from driftline.baseline.signing.judged import kept_directory
 from driftline.baseline.signing.ruling import Choice
-from driftline.baseline.store import MSGPACK, BaselineStore, Superseded
 from driftline.errors import StateError
 from driftline.nouns import CONTAINER_KEY
 

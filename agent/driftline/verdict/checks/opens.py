@@ -6,7 +6,7 @@ resolved: links, ``..`` and the node's root mounted somewhere hide nothing, whic
 
 from __future__ import annotations
 
-from driftline.baseline.paths import DISK, PathRule, code_write, is_history, is_log, sensitive_read
+from driftline.baseline.patterns.paths import DISK, PathRule, code_write, is_history, is_log, sensitive_read
 from driftline.nouns import Access, Kind, OpenEvent, RecordFlag, Severity
 from driftline.verdict.checks.table import LOG, Hit, hit
 

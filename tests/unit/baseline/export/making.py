@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from driftline.baseline.export.common import Wanted
-from driftline.baseline.pattern import CLASSES, literal
+from driftline.baseline.patterns.pattern import CLASSES, literal
 from driftline.baseline.schema import LEARNED, Baseline, Entry, Standing, State
 from driftline.nouns import (
     EPHEMERAL,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from driftline.baseline.export.common import ExportError
 from driftline.baseline.export.formats import Policy, export
 from driftline.baseline.export.globs import fixed_start, glob
-from driftline.baseline.pattern import PatternError, decode, literal, matches
+from driftline.baseline.patterns.pattern import PatternError, decode, literal, matches
+from driftline.baseline.patterns.tokens import canonical
 from driftline.baseline.schema import Baseline
-from driftline.baseline.tokens import canonical
 from driftline.nouns import EPHEMERAL, ConnectBehaviour
 from driftline.text import escape
 from unit.baseline.export import validating

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from driftline.baseline.canonical import version_of
 from driftline.baseline.export.common import Effect, Exported, ExportError, Wanted
 from driftline.baseline.export.formats import Policy, export
-from driftline.baseline.pattern import literal
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.patterns.pattern import literal
 from driftline.baseline.schema import Baseline
 from driftline.nouns import EPHEMERAL, ConnectBehaviour, ExecBehaviour, LoadBehaviour, OpenBehaviour
 from unit.baseline.export import validating

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from driftline.baseline.addresses import Surroundings
 from driftline.baseline.matching import Matcher
+from driftline.baseline.patterns.addresses import Surroundings
 from driftline.nouns import ConnectBehaviour, ConnectEvent, ExecImage, Kind, Severity
 from driftline.verdict.judge import judge
 from driftline.verdict.outcome import Verdict

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.schema import MAX_BEHAVIOURS, Entry
 
 MAX_COLLECTIONS = 8 * MAX_BEHAVIOURS

@@ -8,7 +8,7 @@ length, so that a thousand ``NAME-*.log`` beside each other cost as much as a fe
 
 from __future__ import annotations
 
-from driftline.baseline.pattern import DEEP, STAR
+from driftline.baseline.patterns.pattern import DEEP, STAR
 
 
 class _Endings:

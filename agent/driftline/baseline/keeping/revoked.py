@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from driftline.baseline.files import read_file, replace_file, sync_directory
+from driftline.baseline.keeping.files import read_file, replace_file, sync_directory
 from driftline.errors import StateError
 from driftline.text import escape
 

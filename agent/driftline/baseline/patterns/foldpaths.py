@@ -18,8 +18,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from driftline.baseline.merging import merge_entries, smallest
-from driftline.baseline.paths import stands_alone
-from driftline.baseline.pattern import (
+from driftline.baseline.patterns.paths import stands_alone
+from driftline.baseline.patterns.pattern import (
     DEEP,
     STAR,
     PatternError,

@@ -1,4 +1,4 @@
-"""``python -m driftline.baseline.plainchild STATE_DIR``: writes each ``baseline.yaml`` that is missing, ends.
+"""``python -m driftline.baseline.keeping.plainchild STATE_DIR``: writes each ``baseline.yaml`` that is missing, ends.
 
 In: the directories of learned baselines. Out: beside each, the same for people; the first trouble is one line on
 standard error and the exit status. Why a child: text for 20 000 behaviours takes half a second, in which the agent
@@ -13,12 +13,12 @@ import signal
 import sys
 from pathlib import Path
 
-from driftline.baseline.canonical import MAX_FILE, from_msgpack, load_head
-from driftline.baseline.files import read_file, replace_file, stamp_of, take_lock
-from driftline.baseline.marks import directories
+from driftline.baseline.format.canonical import MAX_FILE, from_msgpack, load_head
+from driftline.baseline.format.yamltext import to_yaml
+from driftline.baseline.keeping.files import read_file, replace_file, stamp_of, take_lock
+from driftline.baseline.keeping.marks import directories
+from driftline.baseline.keeping.store import MSGPACK, PERSON_LOCK_SECONDS, YAML
 from driftline.baseline.schema import State
-from driftline.baseline.store import MSGPACK, PERSON_LOCK_SECONDS, YAML
-from driftline.baseline.yamltext import to_yaml
 from driftline.errors import StateError
 
 NICENESS = 10

@@ -15,7 +15,7 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from driftline.baseline.paths import is_telling
+from driftline.baseline.patterns.paths import is_telling
 
 _HINT = re.compile(r"[0-9A-Z\\{}*]")  # one set: searched at some ns a character
 

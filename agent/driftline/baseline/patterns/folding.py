@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from driftline.baseline import foldpaths, foldpeers
-from driftline.baseline.foldpaths import fold_opens
-from driftline.baseline.foldpeers import fold_connects
 from driftline.baseline.merging import merge_entries
+from driftline.baseline.patterns import foldpaths, foldpeers
+from driftline.baseline.patterns.foldpaths import fold_opens
+from driftline.baseline.patterns.foldpeers import fold_connects
 from driftline.baseline.schema import IMPORTED, REVIEWED, Entry, Standing
 from driftline.nouns import Behaviour, ConnectBehaviour, OpenBehaviour
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from driftline.baseline.fields import (
+from driftline.baseline.format.fields import (
     BEHAVIOUR,
     CLASSES,
     CONTAINERS,
@@ -23,9 +23,9 @@ from driftline.baseline.fields import (
     Field,
     Form,
 )
-from driftline.baseline.networks import parse_network
-from driftline.baseline.pattern import PatternError, check_steps, check_width
-from driftline.baseline.reading import Codec, DocumentError, Reader, shown
+from driftline.baseline.format.reading import Codec, DocumentError, Reader, shown
+from driftline.baseline.patterns.networks import parse_network
+from driftline.baseline.patterns.pattern import PatternError, check_steps, check_width
 from driftline.baseline.schema import (
     FORMAT,
     MAX_BEHAVIOURS,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from driftline.baseline.marks import Mark, directories, mark, read
-from driftline.baseline.promotion import POLICY, Policy, reason_to_promote
+from driftline.baseline.keeping.marks import Mark, directories, mark, read
+from driftline.baseline.keeping.promotion import POLICY, Policy, reason_to_promote
+from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
-from driftline.baseline.store import MSGPACK, BaselineStore
 from driftline.errors import StateError
 from driftline.nouns import CONTAINER_KEY
 

@@ -15,8 +15,8 @@ import socket
 from collections.abc import Mapping
 from dataclasses import replace
 
-from driftline.baseline.addresses import is_host_name
 from driftline.baseline.merging import merge_entries, smallest
+from driftline.baseline.patterns.addresses import is_host_name
 from driftline.baseline.schema import Entry
 from driftline.nouns import EPHEMERAL, ConnectBehaviour
 

@@ -18,10 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from driftline.baseline import history, revoked
-from driftline.baseline.canonical import MAX_FILE, Judging, from_msgpack, load_matcher, to_msgpack, version_of
-from driftline.baseline.edit import adopt
-from driftline.baseline.files import (
+from driftline.baseline.format.canonical import MAX_FILE, Judging, from_msgpack, load_matcher, to_msgpack, version_of
+from driftline.baseline.format.plaintext import MAX_PLAIN_FILE
+from driftline.baseline.format.reading import DocumentError
+from driftline.baseline.format.yamltext import to_yaml
+from driftline.baseline.keeping import history, revoked
+from driftline.baseline.keeping.edit import adopt
+from driftline.baseline.keeping.files import (
     ABSENT,
     Stamp,
     is_of,
@@ -33,12 +36,9 @@ from driftline.baseline.files import (
     take_lock,
     touch,
 )
-from driftline.baseline.history import Revision
-from driftline.baseline.plaintext import MAX_PLAIN_FILE
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.keeping.history import Revision
 from driftline.baseline.schema import MAX_REVIEWS, Baseline, Review, State
 from driftline.baseline.signing import files as signatures
-from driftline.baseline.yamltext import to_yaml
 from driftline.errors import StateError
 from driftline.text import escape
 

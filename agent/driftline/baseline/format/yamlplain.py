@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from driftline.baseline.reading import DocumentError, Placed, shown
+from driftline.baseline.format.reading import DocumentError, Placed, shown
 from driftline.baseline.schema import MAX_BEHAVIOURS
 
 MAX_DEPTH = 8

@@ -11,7 +11,7 @@ import sys
 
 from driftline.errors import StateError
 
-MODULE = "driftline.baseline.plainchild"
+MODULE = "driftline.baseline.keeping.plainchild"
 MAX_NS = 120 * 1_000_000_000
 """Longest run: a node's hundred images take some ten seconds."""
 _SHOWN = 2_000  # characters of the child's complaint

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from driftline.baseline.reading import MAX_NUMBER, Codec
+from driftline.baseline.format.reading import MAX_NUMBER, Codec
 from driftline.nouns import EPHEMERAL
 from driftline.text import escape, unescape
 

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from driftline.baseline.canonical import MAX_FILE, from_msgpack, load_head
-from driftline.baseline.files import make_directory, read_file, replace_file, sync_directory
+from driftline.baseline.format.canonical import MAX_FILE, from_msgpack, load_head
+from driftline.baseline.keeping.files import make_directory, read_file, replace_file, sync_directory
 from driftline.baseline.schema import Baseline, Review, State
 
 DIRECTORY = "revisions"

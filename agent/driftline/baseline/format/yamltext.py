@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.document import from_document, to_document
-from driftline.baseline.plaintext import CODEC, MAX_PLAIN_FILE
-from driftline.baseline.reading import DocumentError
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.document import from_document, to_document
+from driftline.baseline.format.plaintext import CODEC, MAX_PLAIN_FILE
+from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.schema import Baseline
 from driftline.text import escape
 
@@ -56,7 +56,7 @@ def from_yaml(text: str) -> Baseline:
 
     Raises DocumentError naming the line or field for anything that is no baseline, anchors and aliases included.
     """
-    from driftline.baseline.yamlplain import plain_values  # a YAML parser takes 3 MiB the agent rarely needs
+    from driftline.baseline.format.yamlplain import plain_values  # a YAML parser takes 3 MiB the agent rarely needs
 
     if len(text) > MAX_PLAIN_FILE:
         raise DocumentError(f"{len(text)} characters, at most {MAX_PLAIN_FILE} allowed")

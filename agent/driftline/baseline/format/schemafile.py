@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from driftline.baseline.fields import (
+from driftline.baseline.format.fields import (
     BEHAVIOUR,
     CONTAINERS,
     EVIDENCE,
@@ -23,8 +23,8 @@ from driftline.baseline.fields import (
     Field,
     Form,
 )
-from driftline.baseline.plaintext import EPHEMERAL_WORD
-from driftline.baseline.reading import MAX_NUMBER, MAX_TEXT
+from driftline.baseline.format.plaintext import EPHEMERAL_WORD
+from driftline.baseline.format.reading import MAX_NUMBER, MAX_TEXT
 from driftline.baseline.schema import FORMAT, MAX_BEHAVIOURS, SOURCES, Standing, State
 from driftline.nouns import Origin
 

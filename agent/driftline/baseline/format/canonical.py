@@ -15,12 +15,12 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from driftline.baseline.columns import MAX_COLLECTIONS, checks_of, from_columns, packages_of, to_columns
-from driftline.baseline.document import check_format, from_document, head_of, read_head
-from driftline.baseline.fields import BEHAVIOUR, CLASSES, Form
+from driftline.baseline.format.columns import MAX_COLLECTIONS, checks_of, from_columns, packages_of, to_columns
+from driftline.baseline.format.document import check_format, from_document, head_of, read_head
+from driftline.baseline.format.fields import BEHAVIOUR, CLASSES, Form
+from driftline.baseline.format.reading import Codec, DocumentError, Reader, shown
 from driftline.baseline.matching import Matcher
-from driftline.baseline.pattern import check_width
-from driftline.baseline.reading import Codec, DocumentError, Reader, shown
+from driftline.baseline.patterns.pattern import check_width
 from driftline.baseline.schema import (
     FORMAT,
     MAX_BEHAVIOURS,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from driftline.baseline.canonical import version_of
-from driftline.baseline.document import from_document, to_document
-from driftline.baseline.plaintext import CODEC, MAX_PLAIN_FILE
-from driftline.baseline.reading import DocumentError, shown
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.format.document import from_document, to_document
+from driftline.baseline.format.plaintext import CODEC, MAX_PLAIN_FILE
+from driftline.baseline.format.reading import DocumentError, shown
 from driftline.baseline.schema import MAX_BEHAVIOURS, Baseline
 
 _MAX_OPENED = 10 * MAX_BEHAVIOURS

@@ -7,12 +7,12 @@ apart from ``shelf``: every trouble with the disk ends here, in ``errors``, and 
 from __future__ import annotations
 
 from driftline.baseline.beginning import JUDGES, Beginning, anew, begin
-from driftline.baseline.canonical import Judging
+from driftline.baseline.format.canonical import Judging
+from driftline.baseline.keeping.marks import mark
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.learning import Learning
-from driftline.baseline.marks import mark
 from driftline.baseline.schema import Baseline, Standing, State
 from driftline.baseline.shelved import Shelved
-from driftline.baseline.store import BaselineStore
 from driftline.baseline.wording import shortened, text_of
 from driftline.errors import StateError
 

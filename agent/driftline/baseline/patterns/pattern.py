@@ -144,7 +144,7 @@ def check_width(pattern: str) -> None:
 
 def matches(pattern: str, path: str) -> bool:
     """Whether the raw ``path`` falls under ``pattern``: the definition. Raises PatternError for malformed text."""
-    from driftline.baseline.tokens import canonical  # which writes its result with ``literal``
+    from driftline.baseline.patterns.tokens import canonical  # which writes its result with ``literal``
 
     text = decode(pattern)
     return matches_decoded(text, path) or matches_decoded(text, decode(canonical(path)))

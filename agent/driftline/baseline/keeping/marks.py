@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from driftline.baseline.files import read_file, replace_file
+from driftline.baseline.keeping.files import read_file, replace_file
 
 MARK = "used.json"
 MAX_MARK = 16 * 1024
