@@ -71,9 +71,9 @@ BPF_TABLE("percpu_array", u32, struct verdict, last_verdicts, LAST_VERDICTS);
 struct config {
     u64 interval_ns[BUCKETS]; /* token bucket: time one event costs */
     u64 burst_ns[BUCKETS];    /* how far a subject may run ahead */
-    u32 agent_pid;
-    u32 chain_always; /* overlay's redirect_dir is on: image directories can be renamed */
-    u64 wall_ns;      /* wall clock minus CLOCK_MONOTONIC, see changed_just_now */
+    u32 chain_always;         /* overlay's redirect_dir is on: image directories can be renamed */
+    u32 pad;
+    u64 wall_ns; /* wall clock minus CLOCK_MONOTONIC, see changed_just_now */
 };
 BPF_TABLE("array", u32, struct config, config, 1);
 

@@ -57,8 +57,7 @@ LAYOUTS: dict[str, tuple[struct.Struct, str, str]] = {
     "config": (
         layout.CONFIG,
         "",
-        "interval_ns[0] interval_ns[1] interval_ns[2] burst_ns[0] burst_ns[1] burst_ns[2] "
-        "agent_pid chain_always wall_ns",
+        "interval_ns[0] interval_ns[1] interval_ns[2] burst_ns[0] burst_ns[1] burst_ns[2] chain_always wall_ns",
     ),
     "variable": (environment.VARIABLE, "", "rest mask bit"),
 }

@@ -105,7 +105,7 @@ class Sensor:
         maps = self._loaded.maps
         rates = (settings.open_rate, settings.exec_rate, DNS_RATE)
         redirect = REDIRECT_DIR.exists() and REDIRECT_DIR.read_text().strip() == "Y"
-        self._settings = (*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * len(rates), os.getpid(), redirect)
+        self._settings = (*(NS // rate for rate in rates), *(BURST_SECONDS * NS,) * len(rates), redirect)
         self._set_clock()
         roots = Map(maps["watched_roots"], ROOT_NAME_BYTES, 1)
         for name in settings.watched_roots[:ROOTS_MAP_ENTRIES]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.baseline.inventory import jsondoc
-from driftline.baseline.inventory.jsondoc import parse_json, read_file, read_json
+from driftline.baseline.inventory.jsondoc import parse_json, read_file
 from driftline.baseline.inventory.schema import InventoryError
 
 values = st.recursive(
@@ -84,7 +84,7 @@ def test_what_is_no_json_is_told_with_its_place(data: bytes, words: str) -> None
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(InventoryError, match=r"none.json cannot be read: No such file"):
-        read_json(tmp_path / "none.json")
+        read_file(tmp_path / "none.json")
     with pytest.raises(InventoryError, match="cannot be read: Is a directory"):
         read_file(tmp_path)
 

@@ -32,11 +32,6 @@ class _TwiceError(ValueError):
     """A key is there twice in one object."""
 
 
-def read_json(path: Path) -> Any:
-    """Return the values in the file ``path``. Raises InventoryError."""
-    return parse_json(read_file(path), str(path))
-
-
 def read_file(path: Path) -> bytes:
     """Return the bytes of the regular file ``path``. Raises InventoryError: it cannot be read, or is too large."""
     try:
