@@ -6,6 +6,7 @@ In: the agent's state directory. Out: a table, or JSON. Reads only. Next: ``show
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import sys
 import time
 from collections import Counter
@@ -18,7 +19,19 @@ from driftline.baseline.format.canonical import version_of
 from driftline.baseline.keeping.history import Revision
 from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Review, Standing, section_of
-from driftline.cli.baseline import NS, Image, Json, day, find, is_complete, open_store, read_all, short_digest, span
+from driftline.cli.baseline import (
+    NS,
+    SHORT,
+    Image,
+    Json,
+    day,
+    find,
+    is_complete,
+    open_store,
+    read_all,
+    short_digest,
+    span,
+)
 from driftline.cli.main import complain, printable
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.cli.stopping import until_nobody_reads
@@ -30,6 +43,7 @@ MAX_HISTORY = 50
 """Lines of history printed unless asked for more."""
 SECTIONS = ("exec", "open", "load", "connect")
 _HEADS = ("IMAGE", "DIGEST", "STATE", "REV", "COMPLETE", *map(str.upper, SECTIONS), "REVIEW", "SIGNED", "FROM", "AGE")
+_LONG_ID = re.compile(rf"([0-9a-f]{{{SHORT}}})[0-9a-f]{{52}}$")  # as `show` takes it, too
 
 
 def list_baselines(state_dir: StateDir = DEFAULT_STATE, json: Json = False) -> None:
@@ -82,7 +96,7 @@ def _order(baseline: Baseline) -> tuple[str, str, str]:
 
 def _row(baseline: Baseline, signed: int, now_ns: int) -> tuple[str, ...]:
     counts = Counter(map(section_of, baseline.entries))
-    image = escape(baseline.image or baseline.key)
+    image = escape(baseline.image or _LONG_ID.sub(r"\1", baseline.key))
     return (
         f"{image} + {escape(baseline.workload)}" if baseline.workload else image,
         short_digest(baseline.key),

@@ -22,6 +22,13 @@ def test_one_line_each_with_all_a_person_asks(node: Node) -> None:
     assert facts[3] == "寺/\\x1b[2J ab34ab34ab34 learning - - 3 53 7 1 2 - 2"
 
 
+def test_a_long_id_is_as_short_as_show_takes_it(node: Node) -> None:
+    node.store.save(Baseline(f"container:{'ab12' * 16}"))
+    row = node.run("list").out.splitlines()[1]
+    assert row.startswith("container:ab12ab12ab12 ")
+    assert "learning" in node.run("show", row.split()[0]).out
+
+
 def test_as_json(node: Node) -> None:
     (found,) = node.json("list")
     assert found["key"] == OLD
