@@ -39,7 +39,8 @@ def _secure(running: Running, chance: Random) -> None:
 
 def _cached(running: Running, chance: Random) -> None:
     for _ in range(chance.randint(1, 20)):
-        http(running, PORT, f"/cached/{chance.randrange(10**9)}")
+        page = chance.randrange(chance.choice((PAGES, 10**9)))  # half are asked for again: they come from its cache
+        http(running, PORT, f"/cached/{page}")
 
 
 def _upload(running: Running, chance: Random) -> None:

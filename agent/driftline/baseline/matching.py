@@ -42,6 +42,7 @@ class Matcher:
         "_folds",
         "_mixed",
         "_networks",
+        "_shard_folds",
         "_shards",
         "_temporary",
         "_written",
@@ -74,6 +75,7 @@ class Matcher:
         self.rejected: frozenset[Behaviour] = frozenset()
         self._classes: dict[str, int] = {}  # patterns of classes alone → bits
         self._shards: dict[str, int] = {}  # patterns of directories that may be listed for the files in them → bits
+        self._shard_folds: Trie | None = None  # those of them with wildcards
         self._folds: Trie | None = None  # patterns with wildcards
         self._mixed = False  # whether any of those has classes as well
         self._temporary = False  # whether any of ``_classes`` ends with a name made anew
@@ -155,18 +157,25 @@ class Matcher:
             return
         bits |= bits << _WRITTEN if written else 0
         self._written = self._written or written
+        for directory in shards_above(path):
+            self._add_shard(directory, READ | READ << _WRITTEN if written else READ)
         if STAR not in text:
             self._classes[path] = self._classes.get(path, 0) | bits
             self._temporary = self._temporary or path.endswith(WITH_NAME)
-            for directory in shards_above(path):
-                self._shards[directory] = (
-                    self._shards.get(directory, 0) | READ | (bits >> _WRITTEN and READ << _WRITTEN)
-                )
             return
         if self._folds is None:
             self._folds = Trie()
         self._folds.add(text, bits)
         self._mixed = self._mixed or has_classes(text)
+
+    def _add_shard(self, directory: str, bits: int) -> None:
+        text = decode(directory)
+        if STAR not in text:
+            self._shards[directory] = self._shards.get(directory, 0) | bits
+            return
+        if self._shard_folds is None:
+            self._shard_folds = Trie()
+        self._shard_folds.add(text, bits)
 
     def _add_literal(self, path: str, bits: int) -> None:
         path = sys.intern(path)
@@ -196,8 +205,16 @@ class Matcher:
                 bits |= _folded(folds.worth(decode(text)), path, image)
         if self._temporary and not bits & enough:
             bits |= _counted(self._classes.get(temporary_pattern(path), 0), image)
-        if listing and self._shards and not bits:
-            bits = _counted(self._shards.get(shard_pattern(path), 0), image)
+        return self._shard_bits(path, image) if listing and not bits else bits
+
+    def _shard_bits(self, path: str, image: bool) -> int:
+        """``READ`` if the directory may be listed for the files that are expected in it."""
+        if not self._shards and self._shard_folds is None:
+            return 0
+        text = shard_pattern(path)
+        bits = _counted(self._shards.get(text, 0), image)
+        if not bits and self._shard_folds is not None:
+            bits = _folded(self._shard_folds.worth(decode(text)), path, image)
         return bits
 
     def connects_to(self, protocol: str, address: str, port: int, names: Iterable[str] = ()) -> bool:

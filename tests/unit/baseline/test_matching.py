@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from driftline.baseline.matching import READ, WRITE, Matcher
 from driftline.baseline.patterns import pattern
+from driftline.baseline.patterns.folding import fold
 from driftline.baseline.patterns.paths import stands_alone
 from driftline.baseline.schema import LEARNED, REVIEWED, Entry, Standing
 from driftline.nouns import (
@@ -172,6 +173,17 @@ def test_names_of_a_temporary_file_that_look_like_words_are_expected_beside_one_
     assert not matcher.open_bits(f"/tmp/wgunicorn-{name}", True), "the image's own file"
 
 
+@pytest.mark.parametrize("name", ["_ih2cprd", "kmkzhjab", "12345678", "a1b2c3d4"])
+def test_python_tries_whether_it_may_write_to_tmp_under_any_such_name(name: str) -> None:
+    """``tempfile`` does, once in each process that uses it."""
+    matcher = Matcher([OpenBehaviour("/tmp/{tmp}", "write")])
+    assert matcher.open_bits(f"/tmp/{name}", False) & WRITE
+    for other in (f"/tmp/{name}s", f"/tmp/.{name[1:]}", f"/tmp/{name[:5]}.sh", f"/tmp/x/{name}", f"/data/{name}"):
+        assert not matcher.open_bits(other, False), other
+    assert not matcher.open_bits(f"/tmp/{name}", True), "the image's own file"
+    assert not Matcher([OpenBehaviour("/tmp/kmkzhj__", "write")]).open_bits(f"/tmp/{name}", False)
+
+
 def test_one_temporary_name_alone_says_nothing_of_others() -> None:
     matcher = Matcher([OpenBehaviour("/tmp/wgunicorn-kmkzhj__", "write")])
     assert not matcher.open_bits("/tmp/wgunicorn-_gwdt05i", False)
@@ -195,14 +207,68 @@ def test_no_other_directories_may_be_listed_because_of_it(path: str) -> None:
     assert not Matcher(_CACHE).open_bits(path, image=False, listing=True)
 
 
-@given(st.lists(st.text(st.sampled_from("0123456789abcdefgx"), min_size=1, max_size=4), max_size=6))
-def test_a_directory_may_be_listed_if_a_file_expected_can_lie_in_it(names: list[str]) -> None:
-    matcher, directory = Matcher(_CACHE), "/".join(("/cache/site", *names))
-    inside = [f"{directory}/{'0/' * more}{_HASH}" for more in range(2)]
-    may = bool(names) and len(names[-1]) <= 3 and any(matcher.open_bits(path, image=False) for path in inside)
+_FOLDED_CACHE = OpenBehaviour("/cache/site/*/{hex}/{hash}", "write")
+_ROOMY = [
+    _FOLDED_CACHE,
+    OpenBehaviour("/cache/flat/*/{hash}", "read"),
+    OpenBehaviour("/srv/tenants/*/objects/{hex}/{hex}", "read"),
+    OpenBehaviour("/srv/blobs/{hex}/{hash}/*", "read"),
+]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/cache/site/3", "/cache/site/3/a2", "/cache/flat/f0"),
+        *("/srv/tenants/shop/objects/ab", "/srv/tenants/a/objects/0", "/srv/blobs/a2"),
+    ],
+)
+def test_they_may_be_listed_where_names_above_or_below_them_have_folded(path: str) -> None:
+    matcher = Matcher(_ROOMY)
+    assert matcher.open_bits(path, image=False, listing=True) == READ
+    assert not matcher.open_bits(path, image=False)
+    assert not matcher.open_bits(path, image=True, listing=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/cache/site", "/cache/site/secrets", "/cache/site/3/secrets", "/cache/site/3/a2/07", "/cache/site/1234"),
+        *("/cache/site/xy/zz", "/cache/site/.x/a2", "/cache/flat/shop", "/cache/flat", "/srv/tenants/ab"),
+        *("/srv/tenants/shop/objects", "/srv/tenants/.x/objects/ab", "/srv/tenants/shop/other/ab", "/srv/blobs/a2/07"),
+    ],
+)
+def test_a_fold_lets_nothing_else_be_listed(path: str) -> None:
+    assert not Matcher(_ROOMY).open_bits(path, image=False, listing=True)
+
+
+def test_the_caches_of_many_sites_fold_and_may_be_listed_all_the_same() -> None:
+    held = {
+        OpenBehaviour(f"/var/cache/nginx/{site}/{{hex}}/{{hex}}/{{hash}}", "read"): entry() for site in "abcdefghij"
+    }
+    matcher = Matcher(fold(held, lambda path: False))
+    assert matcher.open_bits("/var/cache/nginx/shop/3/a2", image=False, listing=True) == READ
+    assert not matcher.open_bits("/var/cache/nginx/shop/3/secrets", image=False, listing=True)
+
+
+_held_caches = st.builds(
+    lambda site, names: OpenBehaviour("/".join(("/cache", *site, *names, "{hash}")), "read"),
+    st.lists(st.sampled_from(("site", "*")), max_size=1),
+    st.lists(st.sampled_from(("{hex}", "*")), max_size=3),
+)
+_names = st.sampled_from(("site", "3")) | st.text(st.sampled_from("0123456789abcdefgx"), min_size=1, max_size=4)
+
+
+@given(st.sets(_held_caches, max_size=3), st.lists(_names, min_size=1, max_size=4))
+def test_a_directory_may_be_listed_if_a_file_expected_can_lie_in_it(held: set[OpenBehaviour], names: list[str]) -> None:
+    matcher, directory = Matcher(held), "/".join(("/cache", *names))
+    inside = [f"{directory}/{'0/' * more}{_HASH}" for more in range(4)]
+    may = set(names[-1]) <= set("0123456789abcdef") and len(names[-1]) <= 3
+    may = may and any(matcher.open_bits(path, image=False) for path in inside)
     assert bool(matcher.open_bits(directory, image=False, listing=True)) == may
 
 
 def test_a_person_may_let_the_images_own_be_listed() -> None:
-    matcher = Matcher({_CACHE[0]: entry(source=REVIEWED)})
-    assert matcher.open_bits("/cache/site/3/a2", image=True, listing=True) == READ
+    for behaviour in (_CACHE[0], _FOLDED_CACHE):
+        matcher = Matcher({behaviour: entry(source=REVIEWED)})
+        assert matcher.open_bits("/cache/site/3/a2", image=True, listing=True) == READ

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from driftline.baseline.patterns import pattern
 from driftline.baseline.patterns.paths import code_write, is_telling, sensitive_read
-from driftline.baseline.patterns.tokens import _ANYWHERE, _BORDERS, _replace, _replace_after_border, _rules, canonical
+from driftline.baseline.patterns.tokens import (
+    _ANYWHERE,
+    _BORDERS,
+    _replace,
+    _replace_after_border,
+    _rules,
+    canonical,
+    shards_above,
+)
 from unit.baseline.making import paths
 
 _SHA1 = "b7f54b2df7773722d382f4809d65029c01234567"
@@ -187,3 +195,24 @@ def test_the_quick_search_finds_what_the_whole_one_finds(name: str) -> None:
     path = f"/srv/{name}"
     if _rules(path) is _BORDERS:
         assert _BORDERS.sub(_replace_after_border, path) == _ANYWHERE.sub(_replace, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/cache/{hex}/{hex}/{hash}", ["/cache/{hex}/{hex}", "/cache/{hex}"]),
+        ("/cache/*/{hex}/{hash}", ["/cache/*/{hex}", "/cache/*"]),
+        ("/cache/{hex}/*/{hash}", ["/cache/{hex}/*", "/cache/{hex}"]),
+        ("/cache/*/{hash}.jpg", ["/cache/*"]),
+        ("/blobs/{hex}/{hash}/data", ["/blobs/{hex}"]),
+        ("/srv/*/objects/{hex}/{hex}", ["/srv/*/objects/{hex}"]),
+        ("/cache/*-x/{hash}", []),
+        ("/cache/{hex}/*.jpg", []),
+        ("/cache/{hex}/**", []),
+        ("/cache/*/job-{hash}", []),
+        ("/cache/{hash}", []),
+        ("*/{hash}", []),
+    ],
+)
+def test_the_directories_a_cache_sorts_files_into(text: str, expected: list[str]) -> None:
+    assert shards_above(text) == expected

@@ -133,12 +133,14 @@ _CLASSES = {
 
 _TEMPORARY_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 """Characters Python's ``tempfile`` makes names from, eight at a time (``_RandomNameSequence``)."""
+_BEFORE_NAME = ("-", "_", ".", "/tmp/")
 _SOME_NAME, WITH_NAME = "z0z0z0z0", "{tmp}"
 
 _MAX_SHARD = 3
 """Characters of a directory's name, as in ``_SHARD``."""
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _SOME_HASH, _WITH_HASH = "0" * 32, "/{hash}"
+_SHARDS, _HASHED = ("{hex}", "*"), ("{hex}", "{hash}")
 
 
 @lru_cache(maxsize=1)  # who judges a path asks, and who counts its deviation asks again
@@ -159,12 +161,14 @@ def canonical(path: str) -> str:
 
 
 def temporary_pattern(path: str) -> str:
-    """Return the pattern of the raw ``path`` if its end could be a name of Python's ``tempfile`` after a prefix of the
-    program's own, as in ``wgunicorn-kmkzhj__``; "" if not. ``canonical`` cannot know: half of these look like words."""
-    name, border = path[-8:], path[-9:-8]
-    if border not in {"-", "_", "."} or not _TEMPORARY_NAME.issuperset(name) or is_telling(path):
+    """Return the pattern of the raw ``path`` if its end could be a name of Python's ``tempfile``; "" if not.
+
+    After a prefix of the program's own, as in ``wgunicorn-kmkzhj__``, or alone in a ``tmp``, where every program that
+    uses the module first tries whether it may write. ``canonical`` cannot know: a third of these look like words."""
+    name, above = path[-8:], path[:-8]
+    if not above.endswith(_BEFORE_NAME) or not _TEMPORARY_NAME.issuperset(name) or is_telling(path):
         return ""
-    return canonical(path[:-8] + _SOME_NAME)
+    return canonical(above + _SOME_NAME)
 
 
 def shard_pattern(directory: str) -> str:
@@ -178,15 +182,16 @@ def shard_pattern(directory: str) -> str:
 
 
 def shards_above(pattern: str) -> list[str]:
-    """Return the patterns of those directories above the files of ``pattern``, which has no wildcards."""
-    if "/{hex}/{h" not in pattern:
+    """Return the patterns of those directories above the files of ``pattern``. Folding may have put ``*`` in place of
+    one: it still is one, by what lies below."""
+    if "/{h" not in pattern:
         return []
-    segments = pattern.split("/")
-    return [
-        "/".join(segments[: place + 1])
-        for place, (above, below) in enumerate(pairwise(segments))
-        if above == "{hex}" and below.startswith(("{hex}", "{hash}"))
-    ]
+    found, segments, is_one = [], pattern.split("/"), False
+    for place in range(len(segments) - 2, 0, -1):
+        is_one = segments[place] in _SHARDS and (is_one or segments[place + 1].startswith(_HASHED))
+        if is_one:
+            found.append("/".join(segments[: place + 1]))
+    return found
 
 
 def _rules(path: str, hint: int = 0) -> re.Pattern[str]:
