@@ -6,12 +6,11 @@ In: their cgroups and directories. Out: ``Snapshot``s, from ``take`` after a cal
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable
 
 from driftline.identify.snapshot import Snapshot, read_running
 from driftline.nouns import Loss
+from driftline.workthread import WorkThread
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +24,7 @@ class LateReader:
     def __init__(self, directories: dict[int, str], wake: Callable[[], None]) -> None:
         self._directories = directories
         self._wake = wake
-        self._done: deque[Snapshot] = deque()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+        self._thread: WorkThread[Snapshot] = WorkThread("snapshot", "reads what ran before", self._run, wake)
 
     def start(self) -> None:
         """Start the thread, if there is anything to read."""
@@ -36,30 +33,24 @@ class LateReader:
 
     def take(self) -> list[Snapshot]:
         """Return what was read since the last call."""
-        found = []
-        while self._done:
-            found.append(self._done.popleft())
-        return found
+        return self._thread.take()
 
     def stop(self) -> bool:
         """Read no further container. False if the thread did not end in time."""
-        self._stopping = True
-        if self._thread.ident is None:
-            return True
-        self._thread.join(STOP_SECONDS)
-        return not self._thread.is_alive()
+        return self._thread.stop(STOP_SECONDS)
 
     def _run(self) -> None:
         unread = dict.fromkeys(self._directories)
         try:
             for snapshot in read_running(self._directories):
                 del unread[snapshot.cgroup]
-                self._done.append(snapshot)
+                self._thread.give(snapshot)
                 self._wake()
-                if self._stopping:
+                if self._thread.stopping:
                     return
         except Exception:  # noqa: BLE001
             # It must not end the agent, which would start again and end again: what was not read is a gap
             _log.exception("containers that ran before the agent cannot be read")
-            self._done += [Snapshot(cgroup, losses=[Loss("snapshot", "not_read", 1, cgroup)]) for cgroup in unread]
+            not_read = (Snapshot(cgroup, losses=[Loss("snapshot", "not_read", 1, cgroup)]) for cgroup in unread)
+            self._thread.give(*not_read)
             self._wake()

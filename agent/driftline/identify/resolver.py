@@ -7,16 +7,15 @@ engine may take a second, or hang, and the main loop must go on. A container the
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from driftline.errors import DriftlineError
 from driftline.identify.asking import Asking, Clock
 from driftline.identify.cgroups import Role, parse
 from driftline.identify.engines import Engine
 from driftline.nouns import Loss, Subject
+from driftline.workthread import WorkThread
 
 MAX_REQUESTS = 4_096
 """Containers being named at a time; beyond it a container is delivered unnamed at once, and counted."""
@@ -39,15 +38,12 @@ class Resolver:
         self._roots = roots
         self._clock = clock
         self._wake = wake
-        self._changed = threading.Condition()  # guards what follows
+        self._thread: WorkThread[Subject] = WorkThread("identify", "names containers", self._run, wake)
+        self._changed = self._thread.changed  # guards what follows
         self._requests: deque[Subject] = deque()
         self._gone: deque[int] = deque(maxlen=MAX_REQUESTS)  # one that falls out only costs some late questions
-        self._finished: deque[Subject] = deque()
         self._pending = 0
         self._refused = 0
-        self._stopping = False
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="identify", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -62,7 +58,7 @@ class Resolver:
                 self._changed.notify()
                 return
             self._refused += bool(subject.container_id)
-            self._finished.append(subject)
+            self._thread.give(subject)
         self._wake()
 
     def gone(self, cgroup: int) -> None:
@@ -73,13 +69,7 @@ class Resolver:
 
     def take(self) -> list[Subject]:
         """Return the subjects finished since the last call. Raises DriftlineError, once, if the thread died."""
-        with self._changed:
-            finished = list(self._finished)
-            self._finished.clear()
-            failure, self._failure = self._failure, None
-        if failure is not None:
-            raise DriftlineError(f"the thread that names containers ended: {failure!r}") from failure
-        return finished
+        return self._thread.take()
 
     @property
     def waiting(self) -> int:
@@ -99,26 +89,17 @@ class Resolver:
 
     def stop(self) -> bool:
         """End the thread. False if it did not end in ``STOP_SECONDS`` (it dies with the process)."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join(STOP_SECONDS)
-        return not self._thread.is_alive()
+        return self._thread.stop(STOP_SECONDS)
 
     def _run(self) -> None:
-        try:
-            while self._collect():
-                self._deliver(self._asking.step())
-            self._asking.close()
-        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take() raises it in the main loop
-            with self._changed:
-                self._failure = error
-            self._wake()
+        while self._collect():
+            self._deliver(self._asking.step())
+        self._asking.close()
 
     def _collect(self) -> bool:
         """Wait until there is something to ask. False when it is time to stop."""
         with self._changed:
-            while not (self._stopping or self._requests):
+            while not (self._thread.stopping or self._requests):
                 due = self._asking.next_due()
                 pause = None if due is None else due - self._clock()
                 if pause is not None and pause <= 0:
@@ -129,12 +110,12 @@ class Resolver:
             while self._gone:
                 self._asking.gone(self._gone.popleft())
             self._pending = len(self._asking)
-            return not self._stopping
+            return not self._thread.stopping
 
     def _deliver(self, subjects: list[Subject]) -> None:
         with self._changed:
             self._pending = len(self._asking)
-            self._finished.extend(subjects)  # at most two for each request
+            self._thread.give(*subjects)  # at most two for each request
         if subjects:
             self._wake()
 

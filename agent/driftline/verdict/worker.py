@@ -6,16 +6,14 @@ of ``wake``. Why a thread: a file system may take seconds, or never answer. Next
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from driftline.errors import DriftlineError
 from driftline.nouns import Deviation, ExecEvent, LoadEvent, Loss, OpenEvent, Subject
 from driftline.scheduling import let_others_first
 from driftline.verdict.copyup import compare
 from driftline.verdict.hashing import GONE, hash_executable
+from driftline.workthread import TaskThread
 
 MAX_TASKS = 1_024
 """Tasks waiting: a storm of execs is folded before it comes here; beyond this a task is left undone, and counted."""
@@ -86,14 +84,8 @@ class Worker:
     def __init__(self, limit: int, bases: tuple[str, ...], wake: Callable[[], None]) -> None:
         self._limit, self._bases = limit, bases
         self._wake = wake
-        self._changed = threading.Condition()
-        self._tasks: deque[Task] = deque()
-        self._done: deque[Task] = deque()
         self._hand: Task | None = None
-        self._refused = 0
-        self._stopping = False
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
+        self._thread: TaskThread[Task, Task] = TaskThread("evidence", "reads executables", self._run, MAX_TASKS, wake)
 
     def start(self) -> None:
         """Start the thread."""
@@ -101,33 +93,20 @@ class Worker:
 
     def put(self, task: Task) -> bool:
         """Take a task; False, counted, when too many wait."""
-        with self._changed:
-            if len(self._tasks) >= MAX_TASKS:
-                self._refused += 1
-                return False
-            self._tasks.append(task)
-            self._changed.notify()
-            return True
+        return self._thread.put(task)
 
     def take(self) -> list[Task]:
         """Return what was done since the last call. Raises DriftlineError, once, if the thread died."""
-        with self._changed:
-            done, failure = list(self._done), self._failure
-            self._done.clear()
-            self._failure = failure if done else None
-        if failure is not None and not done:
-            raise DriftlineError(f"the thread that reads executables ended: {failure!r}") from failure
-        return done
+        return self._thread.take()
 
     @property
     def waiting(self) -> int:
         """Tasks not begun."""
-        return len(self._tasks)
+        return self._thread.waiting
 
     def losses(self) -> list[Loss]:
         """Return and reset how many tasks were left undone."""
-        with self._changed:
-            refused, self._refused = self._refused, 0
+        refused = self._thread.take_refused()
         return [Loss("evidence", "tasks_full", refused)] if refused else []
 
     def stop(self) -> bool:
@@ -135,36 +114,25 @@ class Worker:
 
         ``take`` then gives the tasks left undone too: a program that was not compared must still be told.
         """
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join(STOP_SECONDS)
-        with self._changed:
-            left = [*([self._hand] if self._hand else []), *self._tasks]
+        ended = self._thread.stop(STOP_SECONDS)
+        with self._thread.changed:
+            left = [*([self._hand] if self._hand else []), *self._thread.take_left()]
             self._hand = None
-            self._tasks.clear()
-            self._done += [replace(task, note=STOPPED) if isinstance(task, HashTask) else task for task in left]
-        return not self._thread.is_alive()
+            self._thread.give(*(replace(task, note=STOPPED) if isinstance(task, HashTask) else task for task in left))
+        return ended
 
     def _run(self) -> None:
         let_others_first()  # the deviation itself is on its way to somebody meanwhile
-        try:
-            while (task := self._next()) is not None:
-                task.run(self._limit, self._bases)
-                with self._changed:
-                    if self._hand is None:
-                        return  # ``stop`` did not wait for it
-                    self._hand = None
-                    self._done.append(task)
-                self._wake()
-        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take() raises it in the main loop
-            with self._changed:
-                self._failure = error
+        while (task := self._next()) is not None:
+            task.run(self._limit, self._bases)
+            with self._thread.changed:
+                if self._hand is None:
+                    return  # ``stop`` did not wait for it
+                self._hand = None
+                self._thread.give(task)
             self._wake()
 
     def _next(self) -> Task | None:
-        with self._changed:
-            while not (self._tasks or self._stopping):
-                self._changed.wait()
-            self._hand = None if self._stopping else self._tasks.popleft()
+        with self._thread.changed:
+            self._hand = self._thread.next()
             return self._hand

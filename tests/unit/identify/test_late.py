@@ -66,7 +66,7 @@ def test_a_stop_reads_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = LateReader(dict.fromkeys(range(1000), os.devnull), lambda: None)
     reader.start()
     assert len(taken(reader, 1)) == 1
-    reader._stopping = True
+    reader._thread.stopping = True
     first.set()
     assert reader.stop()
     assert len(reader.take()) <= 1

@@ -71,8 +71,9 @@ def test_a_damaged_file_is_told_and_made_anew(keeper: Keeper, tmp_path: Path) ->
 
 def test_an_image_that_cannot_be_read_is_told_once_and_counted(keeper: Keeper) -> None:
     keeper.want(OTHER, ("/nowhere",))
-    wait(lambda: keeper._errors)
-    (error,) = keeper.take_errors()
+    told: list[InventoryError] = []
+    wait(lambda: told.extend(keeper.take_errors()) or told)
+    (error,) = told
     assert "/nowhere cannot be opened" in str(error)
     keeper.want(OTHER, ("/nowhere",))
     time.sleep(0.1)
@@ -134,7 +135,7 @@ def test_a_thread_that_died_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = Keeper(str(tmp_path))
     found.start()
     found.want(IMAGE, ("/",))
-    wait(lambda: not found._thread.is_alive())
+    wait(lambda: not found._thread.alive)
     with pytest.raises(DriftlineError, match="bug"):
         found.take_errors()
     assert found.stop()

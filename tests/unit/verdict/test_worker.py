@@ -80,11 +80,9 @@ def test_a_digest_is_found_and_somebody_is_woken(tmp_path: Path) -> None:
     assert worker.stop()
 
 
-def test_what_does_not_fit_is_refused_and_counted(
-    blocked: tuple[Worker, Task], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_fit_is_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TASKS", 3)
-    worker, _ = blocked
+    worker = Worker(1, (), lambda: None)  # not started: nobody takes them
     assert [worker.put(compare_task()) for _ in range(5)] == [True, True, True, False, False]
     (loss,) = worker.losses()
     assert (loss.hook, loss.cause, loss.count) == ("evidence", "tasks_full", 2)

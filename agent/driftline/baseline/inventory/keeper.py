@@ -7,7 +7,6 @@ asks ``get`` when it tells a deviation.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict, deque
 from dataclasses import replace
 
@@ -16,8 +15,8 @@ from driftline.baseline.inventory.directory import sbom_of
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.inventory.packed import load, path_of
 from driftline.baseline.inventory.schema import InventoryError
-from driftline.errors import DriftlineError
 from driftline.nouns import Loss
+from driftline.workthread import MAX_ERRORS, TaskThread
 
 MAX_WAITING = 256
 """Images waiting to be read: a node runs fewer different ones at once."""
@@ -25,10 +24,10 @@ MAX_KEPT = 32
 """Inventories in memory, some 0.2 to 2 MiB each; beyond it the one longest not asked for is read again when needed."""
 MAX_FAILED = 1_024
 """Images that could not be read, not tried again until the agent restarts."""
-MAX_ERRORS = 64
-"""Errors waiting to be told; each is one image's."""
 STOP_SECONDS = 1.0
 """Longest ``stop`` waits: a child still at work ends with the agent."""
+
+_Wanted = tuple[str, tuple[str, ...]]  # see ``Keeper.want``
 
 
 class Keeper:
@@ -36,17 +35,15 @@ class Keeper:
 
     def __init__(self, state_dir: str, sbom_dir: str = "", syft: bool = False) -> None:
         self._state_dir, self._sbom_dir, self._syft = state_dir, sbom_dir, syft
-        self._changed = threading.Condition()  # its lock is taken again by who holds it
-        self._waiting: deque[tuple[str, tuple[str, ...]]] = deque()
+        self._thread: TaskThread[_Wanted, InventoryError] = TaskThread(
+            "inventory", "makes inventories", self._run, MAX_WAITING, most=MAX_ERRORS
+        )
+        self._changed = self._thread.changed
         self._kept: OrderedDict[str, Inventory] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()  # waiting, in hand, or failed
         self._coming: set[str] = set()  # waiting or in hand
-        self._errors: deque[InventoryError] = deque(maxlen=MAX_ERRORS)
         self._ready: deque[Inventory] = deque(maxlen=MAX_KEPT)
-        self._refused = self._failures = 0
-        self._stopping = False
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="inventory", daemon=True)
+        self._failures = 0
 
     def start(self) -> None:
         """Start the thread."""
@@ -58,15 +55,9 @@ class Keeper:
         ``layers``: its directories, topmost first, without the container's writable one. Too many waiting: counted.
         """
         with self._changed:
-            if self.knows(image):
-                return
-            if len(self._waiting) >= MAX_WAITING:
-                self._refused += 1
-                return
-            self._remember(image)
-            self._coming.add(image)
-            self._waiting.append((image, layers))
-            self._changed.notify()
+            if not self.knows(image) and self._thread.put((image, layers)):
+                self._remember(image)
+                self._coming.add(image)
 
     def knows(self, image: str) -> bool:
         """Whether ``want`` has nothing to do for ``image``."""
@@ -95,28 +86,18 @@ class Keeper:
 
     def take_errors(self) -> list[InventoryError]:
         """Return what went wrong since the last call. Raises DriftlineError, once, if the thread died."""
-        with self._changed:
-            errors, failure = list(self._errors), self._failure
-            self._errors.clear()
-            self._failure = None
-        if failure is not None:
-            raise DriftlineError(f"the thread that makes inventories ended: {failure!r}") from failure
-        return errors
+        return self._thread.take()
 
     def losses(self) -> list[Loss]:
         """Return and reset the images that have no inventory: too many waited, or they could not be read."""
         with self._changed:
-            causes = {"images_full": self._refused, "unreadable": self._failures}
-            self._refused = self._failures = 0
+            causes = {"images_full": self._thread.take_refused(), "unreadable": self._failures}
+            self._failures = 0
         return [Loss("inventory", cause, count) for cause, count in causes.items() if count]
 
     def stop(self) -> bool:
         """End the thread after the image in hand; False if it did not end in ``STOP_SECONDS``."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join(STOP_SECONDS)
-        return not self._thread.is_alive()
+        return self._thread.stop(STOP_SECONDS)
 
     def _remember(self, image: str) -> None:
         self._known[image] = None
@@ -124,20 +105,10 @@ class Keeper:
             self._known.popitem(last=False)
 
     def _run(self) -> None:
-        try:
-            while (task := self._next()) is not None:
-                self._make(*task)
-                with self._changed:
-                    self._coming.discard(task[0])
-        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take_errors() raises it in the main loop
+        while (task := self._thread.next()) is not None:
+            self._make(*task)
             with self._changed:
-                self._failure = error
-
-    def _next(self) -> tuple[str, tuple[str, ...]] | None:
-        with self._changed:
-            while not (self._waiting or self._stopping):
-                self._changed.wait()
-            return None if self._stopping else self._waiting.popleft()
+                self._coming.discard(task[0])
 
     def _make(self, image: str, layers: tuple[str, ...]) -> None:
         try:
@@ -145,7 +116,7 @@ class Keeper:
         except InventoryError as error:
             with self._changed:
                 self._failures += 1
-                self._errors.append(error)
+            self._thread.give(error)
             return
         with self._changed:
             self._known.pop(image, None)
@@ -160,8 +131,7 @@ class Keeper:
             kept = load(path_of(self._state_dir, image))
         except InventoryError as error:
             kept = None
-            with self._changed:
-                self._errors.append(error)
+            self._thread.give(error)
         if kept is not None:
             return kept
         sbom = sbom_of(self._sbom_dir, image) if self._sbom_dir else None
@@ -170,6 +140,5 @@ class Keeper:
             try:
                 return make_apart(replace(request, syft=True))
             except InventoryError as error:  # what the image's own databases say is there all the same
-                with self._changed:
-                    self._errors.append(error)
+                self._thread.give(error)
         return make_apart(request)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from driftline.baseline.signing.ruling import Choice, Ruling, rule
 from driftline.errors import DriftlineError, SignatureError, StateError
 from driftline.nouns import Severity
 from driftline.text import escape
+from driftline.workthread import MAX_ERRORS, WorkThread
 
 MAX_KNOWN = 4_096
 """Baselines whose choice is remembered, 200 bytes each; the one longest not asked for is verified again if needed."""
@@ -78,22 +78,21 @@ class Guard:
     def __init__(self, state_dir: str, trust_dir: str, threshold: int, wake: Callable[[], None]) -> None:
         self.state_dir, self._trust_dir, self._threshold = state_dir, trust_dir, threshold
         self._wake = wake
-        self._changed = threading.Condition()  # guards what follows
+        self._thread: WorkThread[DriftlineError] = WorkThread(
+            "signatures", "verifies signatures", self._run, wake, MAX_ERRORS
+        )
+        self._changed = self._thread.changed  # guards what follows
         self._waiting: dict[str, Wanted] = {}
         self._choices: OrderedDict[str, tuple[Wanted, Choice]] = OrderedDict()
         self._must: set[str] = set()  # names that are fresh whatever is chosen
         self._fresh: list[str] = []  # names with a new choice, or that changed on the disk
         self._refusals: deque[Refusal] = deque(maxlen=MAX_WAITING)
-        self._errors: list[DriftlineError] = []
-        self._failure: Exception | None = None
-        self._stopping = False
         self._told: OrderedDict[str, str] = OrderedDict()  # the thread's own from here: why, by name
         self._expired: set[tuple[str, int]] = set()
         self._clock = LatestTime(state_dir)
         self._trust = self._stamp()
         self._next_look = self._next_sweep = self._retry_at = 0.0
         self.refused = 0
-        self._thread = threading.Thread(target=self._run, name="signatures", daemon=True)
 
     # --- for the pipeline's thread -----------------------------------------------------------------------------------
 
@@ -146,41 +145,27 @@ class Guard:
 
     def take_errors(self) -> list[DriftlineError]:
         """Return what the disk refused since the last call. Raises DriftlineError, once, if the thread died."""
-        with self._changed:
-            errors, failure = self._errors, self._failure
-            self._errors, self._failure = [], None
-        if failure is not None:
-            raise DriftlineError(f"the thread that verifies signatures ended: {failure!r}") from failure
-        return errors
+        return self._thread.take()
 
     def stop(self) -> bool:
         """End the thread after the child in hand; False if it did not end in ``STOP_SECONDS``."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join(STOP_SECONDS)
-        return not self._thread.is_alive()
+        return self._thread.stop(STOP_SECONDS)
 
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        try:
-            self._on_disk("the latest time seen", self._clock.recall)
-            while (batch := self._next()) is not None:
-                if batch:
-                    self._vet(batch)
-                self._watch()
-            self._on_disk("the latest time seen", lambda: self._clock.keep(at_once=True))
-        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take_errors() raises it in the main loop
-            with self._changed:
-                self._failure = error
-            self._wake()
+        self._on_disk("the latest time seen", self._clock.recall)
+        while (batch := self._next()) is not None:
+            if batch:
+                self._vet(batch)
+            self._watch()
+        self._on_disk("the latest time seen", lambda: self._clock.keep(at_once=True))
 
     def _next(self) -> list[Wanted] | None:
         with self._changed:
-            if not (self._waiting or self._stopping):
+            if not (self._waiting or self._thread.stopping):
                 self._changed.wait(POLL_SECONDS)
-            if self._stopping:
+            if self._thread.stopping:
                 return None
             batch, self._waiting = list(self._waiting.values()), {}
         return batch
@@ -214,7 +199,7 @@ class Guard:
         except SignatureError as error:
             if isinstance(error, ChildError) and len(names) > 1:  # one of them must not keep out the others
                 return [answer for name in names for answer in self._ask((name,))]
-            self._complain(error)
+            self._thread.give(error)
             self._retry_at = time.monotonic() + RETRY_SECONDS
             return []
 
@@ -308,9 +293,9 @@ class Guard:
             step()
         except OSError as error:
             hint = "free space, or make the state directory writable"
-            self._complain(StateError(f"{what} cannot be kept or read: {error.strerror}", hint))
+            self._thread.give(StateError(f"{what} cannot be kept or read: {error.strerror}", hint))
         except ValueError as error:
-            self._complain(StateError(f"{what} is damaged: {error}", "look who changed it; docs/signing.md"))
+            self._thread.give(StateError(f"{what} is damaged: {error}", "look who changed it; docs/signing.md"))
 
     def _stamp(self) -> tuple[object, ...]:
         """Tells the keys in the trust directory from those that take their place."""
@@ -321,11 +306,6 @@ class Guard:
         except OSError as error:
             return (error.errno,)
         return tuple((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
-
-    def _complain(self, error: DriftlineError) -> None:
-        with self._changed:
-            if len(self._errors) < MAX_WAITING:
-                self._errors.append(error)
 
 
 def _remembered(name: str) -> str:
