@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import agent_cost, baselines, collector_fleet, cost, latency, pipeline, startup
+from benchmarks import agent_cost, baselines, collector_fleet, cost, latency, pauses, pipeline, startup
 from benchmarks.figures import Row, Section, markdown
 from benchmarks.machine import describe
 from benchmarks.results import FALSE_ALARMS, kept
@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Section]]] = {
     "cost of open, exec, connect": cost.sections,
     "CPU and memory of the agent": agent_cost.sections,
     "pipeline and storm": pipeline.sections,
+    "pauses of the main loop": lambda: [pauses.section()],
     "baselines": lambda: [baselines.section()],
     "collector": lambda: [collector()],
     "collectors under a fleet": collector_fleet.sections,

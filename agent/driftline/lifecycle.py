@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from driftline.baseline.inventory.keeper import Keeper
+from driftline.baseline.keeping.errands import Beside
 from driftline.baseline.keeping.plain import PlainCopies
 from driftline.baseline.keeping.promotion import Policy
 from driftline.baseline.keeping.saving import Saving
@@ -45,8 +46,10 @@ from driftline.pipeline import Pipeline
 from driftline.probe.counters import losses as only_losses
 from driftline.probe.preflight import choose, examine_providers
 from driftline.probe.sensor import Sensor
+from driftline.saying import Complaints, attempt, say
 from driftline.scheduling import prefer_short_slices
 from driftline.settings import Settings, from_json
+from driftline.statedir import prepare, write_status
 from driftline.text import escape
 from driftline.verdict.refusal import Refused
 from driftline.verdict.worker import Worker
@@ -67,12 +70,6 @@ ORPHAN_SECONDS = 120.0  # after the start: every container still running has sho
 STOP_SECONDS = 4.5  # for the whole stop; the sink gets what the threads leave of it to deliver the rest
 DELIVER_SECONDS = (0.5, 3.0)  # least and most for the sink
 STOP_READS = 4  # of the rings, 8192 records each: what is in them at the end, not what goes on arriving
-MAX_COMPLAINTS = 256  # sentences remembered so as not to repeat them
-
-
-def say(sentence: str) -> None:
-    """One line for the operator on standard error."""
-    print(f"driftline agent: {sentence}", file=sys.stderr, flush=True)
 
 
 class Agent:
@@ -84,9 +81,10 @@ class Agent:
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._told: dict[tuple[str, str], int] = {}
         self._started = time.monotonic()
-        self._complaints: set[str] = set()
+        self._complaints = Complaints()
         self._health = Health("", self.wake)
         self._batches = Histogram()
+        self._errands = Beside()
         self._keeper: Keeper | None = None
         self._upkeep: Upkeep | None = None
         self._copies: PlainCopies | None = None
@@ -115,7 +113,7 @@ class Agent:
         if self._health.trouble:
             say(self._health.trouble)
         self._hierarchy = find()
-        state = self._state_directory()
+        state = prepare(Path(self._settings.state_dir), say)
         provider, reason = choose(examine_providers(), settings.open_provider)
         self._sensor = Sensor.start(settings, provider, Path(self._hierarchy.root), state / "cache" if state else None)
         self._keep_baselines(state)
@@ -167,12 +165,13 @@ class Agent:
     def _keep_baselines(self, state: Path | None) -> None:
         settings, store = self._settings, BaselineStore(str(state)) if state else None
         stateless = state is None or not os.access(state, os.W_OK)
-        saving = self._require_signatures(state) if settings.require_signatures else None
+        self._errands.start()
+        saving = self._require_signatures(state) if settings.require_signatures else Saving(store, self._errands)
         windows = (settings.learn_seconds, settings.learn_quiet_seconds)
         self._shelf = Shelf(store, *windows, stateless=stateless, saving=saving)
         if store is not None:
             policy = Policy(settings.promote_after_days, settings.promote_min_containers)
-            self._upkeep = Upkeep(store, self._shelf, settings.keep_baselines_days, policy)
+            self._upkeep = Upkeep(store, self._shelf, settings.keep_baselines_days, policy, self._errands)
             self._copies = None if stateless else PlainCopies(str(state))
 
     def _require_signatures(self, state: Path | None) -> Saving:
@@ -180,7 +179,7 @@ class Agent:
 
         self._guard = make_guard(self._settings, state, self.wake)
         self._guard.start()
-        return saving_of(self._guard)
+        return saving_of(self._guard, self._errands)
 
     def _vet_containers(self) -> Vetting | None:
         if self._guard is None:
@@ -205,18 +204,6 @@ class Agent:
     def _appear_late(self, cgroup: int, path: str) -> None:
         if self.pipeline.appear(cgroup, cgroup, path, 0, attached_late=True):
             self._running[cgroup] = self._hierarchy.directory(path)
-
-    def _state_directory(self) -> Path | None:
-        path = Path(self._settings.state_dir)
-        try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            probe = path / f".write-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            say(f"state directory {path} cannot be written ({error.strerror}): baselines are kept in memory only")
-            return path if path.is_dir() else None
-        return path
 
     # --- work --------------------------------------------------------------------------------------------------------
 
@@ -263,6 +250,8 @@ class Agent:
         if now >= due["tick"]:
             due["tick"] = now + TICK_SECONDS
             self.pipeline.tick(time.monotonic_ns())
+            for shelved in self._shelf:
+                self._on_changed(shelved)
             self._account()
             self._shelf.save_next(time.monotonic_ns())
             self._copy_baselines()
@@ -342,26 +331,20 @@ class Agent:
             "counters": self._counters(),
             "baselines": {one.name: state_of(one) for one in self._shelf},
         }
-        temporary = self._state / "status.json.new"
         try:
-            temporary.write_text(json.dumps(status, sort_keys=True))
-            temporary.replace(self._state / "status.json")
-        except OSError as error:
-            self._shelf.errors.append(StateError(f"cannot write the status file: {error.strerror}"))
+            write_status(self._state, status)
+        except StateError as error:
+            self._shelf.errors.append(error)
 
     def _complain(self) -> None:
         """Each trouble with the disk or with an image once, not every five seconds."""
         others = [error for one in (self._keeper, self._guard, self._sharing) if one for error in one.take_errors()]
-        for error in (*self._shelf.errors, *others):
-            sentence = str(error)
-            if sentence not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
-                self._complaints.add(sentence)
-                say(sentence)
+        self._complaints.say((*self._shelf.errors, *others))
         self._shelf.errors.clear()
 
     def _on_changed(self, shelved: Shelved) -> None:
-        """A baseline judges otherwise from now on."""
-        if shelved.news:
+        """A baseline judges otherwise from now on. It is said once the disk has it, for others to read there."""
+        if shelved.news and not shelved.writing:
             where = f" in {shelved.workload}" if shelved.workload else ""
             say(escape(f"detecting {shelved.image or shelved.key}{where}: {shelved.news}"))
             shelved.news = ""
@@ -380,6 +363,7 @@ class Agent:
             self._stop_threads,
             self._judge_rest,
             self.pipeline.finish,
+            self._errands.stop,
         )
         for step in steps:
             attempt(step)
@@ -417,14 +401,6 @@ class Agent:
         self.pipeline.release_all()
         self.pipeline.account([])
         self.pipeline.tell_losses(time.monotonic_ns())
-
-
-def attempt(step: Callable[[], object]) -> None:
-    """Do ``step``; say why it failed, for the agent is stopping and there is nobody else to tell."""
-    try:
-        step()
-    except Exception as error:  # noqa: BLE001 - the steps after it must be done
-        say(f"while stopping: {type(error).__name__}: {error}")
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from driftline.baseline.keeping.errands import Errands
 from driftline.baseline.keeping.saving import Saving
 from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.signing.guard import Guard, Refusal, Wanted
@@ -37,9 +38,9 @@ def make_guard(settings: Settings, state: Path | None, wake: Callable[[], None])
     return Guard(str(state), settings.trust_dir or str(state / TRUST), settings.signature_threshold, wake)
 
 
-def saving_of(guard: Guard) -> Saving:
+def saving_of(guard: Guard, errands: Errands | None = None) -> Saving:
     """Return how the shelf keeps baselines with ``guard``."""
-    return VettedSaving(BaselineStore(guard.state_dir, careful=True), guard)
+    return VettedSaving(BaselineStore(guard.state_dir, careful=True), guard, errands)
 
 
 class Vetting:

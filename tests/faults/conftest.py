@@ -1,4 +1,4 @@
-"""File systems to break."""
+"""File systems to break and disks to slow down."""
 
 from __future__ import annotations
 
@@ -24,3 +24,14 @@ def breakable(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that makes disks slow."""
+    if (compiler := shutil.which("cc")) is None:
+        pytest.skip("needs a C compiler")
+    library = tmp_path_factory.mktemp("shim") / "slowdisk.so"
+    source = Path(__file__).with_name("slowdisk.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    return library

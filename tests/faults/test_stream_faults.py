@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -64,17 +63,6 @@ def eventually(condition: Callable[[], object]) -> None:
 
 
 # --- a slow disk -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that makes disks slow."""
-    if (compiler := shutil.which("cc")) is None:
-        pytest.skip("needs a C compiler")
-    library = tmp_path_factory.mktemp("shim") / "slowdisk.so"
-    source = Path(__file__).with_name("slowdisk.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
-    return library
 
 
 @pytest.mark.parametrize("who", ["agents", "collector"])

@@ -103,7 +103,7 @@ def test_losses_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_trouble_is_told_once_and_not_more_than_so_many(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftline.lifecycle.MAX_COMPLAINTS", 3)
+    monkeypatch.setattr("driftline.saying.MAX_COMPLAINTS", 3)
     line = Line()
     agent = agent_with(line, Sensor())
     for number in (1, 1, 2, 3, 4, 1):

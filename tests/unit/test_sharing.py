@@ -89,8 +89,8 @@ class Node:
 
     def use(self, one: Baseline) -> None:
         """Have a container run that is judged by ``one``."""
+        self.shelf.discard(one.name)
         BaselineStore(str(self.state)).save(one)
-        self.shelf.forget(one.name)
         self.shelf.of(ONE)
 
 

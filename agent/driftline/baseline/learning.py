@@ -7,17 +7,16 @@ jumps changes nothing. Next: ``store`` keeps it, ``shelf`` ends it. The order of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import NamedTuple
 
 from driftline.baseline import standing
+from driftline.baseline.ending import Ending, Window
 from driftline.baseline.format.canonical import version_of
 from driftline.baseline.inventory.inventory import Inventory
 from driftline.baseline.matching import Matcher
 from driftline.baseline.merging import smallest
-from driftline.baseline.packages import fill
-from driftline.baseline.patterns.folding import fold
-from driftline.baseline.patterns.pattern import plain
 from driftline.baseline.schema import (
     LEARNED,
     MAX_CONTAINERS,
@@ -77,6 +76,8 @@ class Learning:
         """Whether the window ended without quiet."""
         self.dirty = False
         """Whether the baseline changed since the caller last saved it (and set this to False)."""
+        self.changes = 0
+        """How often what is expected changed: more than evidence."""
         self._candidates: dict[Behaviour, _Candidate] = {}
         self.data: set[Behaviour] = set()  # opens of files that are not the image's: only their names are made up
         self._containers = set(baseline.containers)
@@ -194,6 +195,7 @@ class Learning:
         return True
 
     def _news(self, subject: Subject) -> None:
+        self.changes += 1
         self.baseline.quiet_ns = 0
         self.startups.novel(subject.cgroup)
         self.dirty = True
@@ -281,31 +283,26 @@ class Learning:
 
     def refresh(self) -> None:
         """Judge by the baseline as it is now: somebody else changed it."""
+        self.changes += 1
         self.matcher = self._matcher()
 
     def _matcher(self) -> Matcher:
         return Matcher(self.baseline.entries, version_of(self.baseline) if self.why else "")
 
-    def finish(self, inventory: Inventory | None = None) -> Matcher:
-        """End learning; return what to judge against from now on. ``inventory``: of the image, if there is one."""
+    def window(self, inventory: Inventory | None = None) -> Window:
+        """Return the learned as it is now, for ``finish``. ``inventory``: of the image, if there is one."""
+        baseline = replace(self.baseline, entries=dict(self.baseline.entries))
+        return Window(baseline, frozenset(self.data), inventory)
+
+    def finish(self, ending: Ending | None = None) -> Matcher:
+        """End learning; return what to judge against from now on. ``ending``: computed, and nothing changed since."""
+        ending = ending or self.window().compute()
         baseline = self.baseline
         self._settle_reasons(baseline)
-        if inventory is not None:
-            fill(baseline, inventory)
-        baseline.entries = self._folded(inventory.owns if inventory is not None else _unowned)
+        baseline.entries, baseline.packages, self.matcher = ending
         baseline.state = State.CANDIDATE
         self.dirty = True
-        self.matcher = Matcher(baseline.entries, version_of(baseline))
         return self.matcher
-
-    def _folded(self, owned: Callable[[str], bool]) -> dict[Behaviour, Entry]:
-        entries = self.baseline.entries
-        kept = {one: entry for one, entry in entries.items() if isinstance(one, OpenBehaviour) and self._is_named(one)}
-        return kept | fold({one: entry for one, entry in entries.items() if one not in kept}, owned)
-
-    def _is_named(self, behaviour: OpenBehaviour) -> bool:
-        """Whether the image may have named the file, so that its name says something."""
-        return behaviour not in self.data and plain(behaviour.path) is not None
 
     def _settle_reasons(self, baseline: Baseline) -> None:
         """Say what is missing now, and no more what this window gave."""
@@ -318,8 +315,3 @@ class Learning:
             baseline.losses = 0
         if self.restless:
             self.mark_partial(RESTLESS)
-
-
-def _unowned(_path: str) -> bool:
-    """Nobody knows what the image ships."""
-    return False

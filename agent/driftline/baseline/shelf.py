@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from driftline.baseline.carry import settle, unconfirmed
+from driftline.baseline.ending import Ending
 from driftline.baseline.inventoried import Inventoried, Unread
 from driftline.baseline.keeping.saving import NS, Saving, is_dirty
 from driftline.baseline.keeping.store import BaselineStore
-from driftline.baseline.learning import ATTACHED_LATE, WITHOUT_STATE
+from driftline.baseline.learning import ATTACHED_LATE, WITHOUT_STATE, Learning
 from driftline.baseline.schema import Baseline, Entry, State
 from driftline.baseline.shelved import Shelved
 from driftline.errors import StateError
@@ -25,6 +27,10 @@ MAX_IDLE = 128
 unused is forgotten, and read from the disk when its image runs again."""
 MAX_EARLY_LOSSES = 4_096
 """Containers whose losses are remembered until their image is known; further ones count for every learning image."""
+COMPUTE_NS = 10 * NS
+"""Longest the end of learning may wait behind a disk that hangs; then it is computed at once: something must judge."""
+MAX_COMPUTING = 1_000
+"""Behaviours of images whose learning ends at the same time, beyond the first image: copies of them take memory."""
 INVENTORY_NS = 120 * NS
 """Longest a finished window waits for the image's inventory while it is made: most take seconds, Syft a minute."""
 
@@ -53,6 +59,9 @@ class Shelf:
         self._early_losses: dict[int, int] = {}  # of containers that live
         self._wall_ns = time.time_ns()
         self._now_ns = self._lost_ns = 0  # kernel time: now, and when something was last lost of nobody knows whom
+        self._changed: list[Shelved] = []  # judging otherwise since ``advance`` said so
+        self._computing: dict[str, int] = {}  # of whom the end is computed: how many behaviours
+        self._late: set[str] = set()  # names somebody changed on disk while they were written
         self.inventories: Inventoried = Unread()
 
     @property
@@ -123,9 +132,10 @@ class Shelf:
         """The baseline filed under ``name``, if it is in use."""
         return self._shelved.get(name)
 
-    def forget(self, name: str) -> None:
-        """Let go of a baseline nobody uses."""
+    def discard(self, name: str) -> None:
+        """Let go of a baseline nobody uses, on the disk too."""
         self._shelved.pop(name, None)
+        self._saving.remove(name)
 
     def _begin(self, name: str, key: str, workload: str, subject: Subject) -> Shelved:
         shelved = self._shelved[name] = self._saving.begin(key, workload, subject.image)
@@ -183,8 +193,7 @@ class Shelf:
     def _leave(self, shelved: Shelved, cgroup: int) -> None:
         shelved.containers.discard(cgroup)
         if shelved.is_lone and not shelved.containers and not self._keep_ended:
-            del self._shelved[shelved.name]
-            self._saving.remove(shelved.name)
+            self.discard(shelved.name)
 
     def _forget_idle(self) -> None:
         """Only what the disk has can be forgotten."""
@@ -238,21 +247,26 @@ class Shelf:
     def advance(self, kernel_ns: int, wall_ns: int = 0) -> list[Shelved]:
         """Let time pass; return the baselines that judge otherwise now: their ``news`` say why."""
         self._now_ns, self._wall_ns = kernel_ns, wall_ns or self._wall_ns
-        changed = [one for one in self._shelved.values() if self._advance(one, kernel_ns)]
-        return changed + self._reload(kernel_ns)
+        self._saving.errands.come_back()
+        for one in self:
+            self._advance(one, kernel_ns)
+        self._reload(kernel_ns)
+        changed, self._changed = list(dict.fromkeys(self._changed)), []
+        return changed
 
-    def _advance(self, shelved: Shelved, now_ns: int) -> bool:
-        changed = shelved.excuse(self._wall_ns)
+    def _advance(self, shelved: Shelved, now_ns: int) -> None:
+        if shelved.excuse(self._wall_ns):
+            self._changed.append(shelved)
         learning = shelved.learning
         if learning is None:
-            return changed
+            return
         learning.advance(now_ns, bool(shelved.containers), self._quiet_ns)
-        if learning.baseline.predecessor and not learning.baseline.packages:
-            changed |= self._settle(shelved)
-        if not self._is_over(shelved, now_ns):
-            return changed
-        self._finish(shelved, now_ns)
-        return True
+        if learning.baseline.predecessor and not learning.baseline.packages and self._settle(shelved):
+            self._changed.append(shelved)
+        if self._is_over(shelved, now_ns):
+            self._end(shelved, learning, now_ns)
+        else:
+            shelved.ends_ns = 0
 
     def _settle(self, shelved: Shelved) -> bool:
         """Whether the packages of an image that started from its predecessor's baseline are known now."""
@@ -278,42 +292,73 @@ class Shelf:
         shelved.waits_ns = shelved.waits_ns or now_ns
         return now_ns - shelved.waits_ns >= INVENTORY_NS
 
-    def _finish(self, shelved: Shelved, now_ns: int) -> None:
-        learning = shelved.learning
-        if learning is None:
+    def _end(self, shelved: Shelved, learning: Learning, now_ns: int) -> None:
+        """Have the end of learning computed, when it is its turn."""
+        shelved.ends_ns = shelved.ends_ns or now_ns
+        if now_ns - shelved.ends_ns >= COMPUTE_NS:
+            self._finish(shelved, learning)
             return
+        size = len(learning.baseline.entries)
+        if shelved.name in self._computing or (
+            self._computing and sum(self._computing.values()) + size > MAX_COMPUTING
+        ):
+            return
+        window = learning.window(self.inventories.of_image(shelved.key))
+        ended = partial(self._computed, shelved, learning, learning.changes)
+        self._computing[shelved.name] = size
+        if not self._saving.errands.put(window.compute, ended):
+            del self._computing[shelved.name]
+
+    def _computed(self, shelved: Shelved, learning: Learning, changes: int, ending: Ending) -> None:
+        """Judge by it, unless something new was learned meanwhile: then the window may be over no more."""
+        self._computing.pop(shelved.name, None)
+        if shelved.learning is not learning:
+            return
+        if learning.changes == changes:
+            self._finish(shelved, learning, ending)
+        elif self._is_over(shelved, self._now_ns):
+            self._finish(shelved, learning)
+
+    def _finish(self, shelved: Shelved, learning: Learning, ending: Ending | None = None) -> None:
         before = (learning.matcher.version, shelved.reasons)
-        shelved.matcher = learning.finish(self.inventories.of_image(shelved.key))
-        shelved.learning, shelved.state = None, learning.baseline.state
+        ending = ending or learning.window(self.inventories.of_image(shelved.key)).compute()
+        shelved.matcher = learning.finish(ending)
+        shelved.learning, shelved.state, shelved.ends_ns = None, learning.baseline.state, 0
         shelved.reflect(learning.baseline)
         shelved.excuse(self._wall_ns)
+        self._changed.append(shelved)
         if learning.heals and before == (shelved.version, shelved.reasons):
             shelved.news = f"still partial: {', '.join(shelved.reasons)}"
             return
-        partial = f", partial: {', '.join(shelved.reasons)}" if shelved.reasons else ""
-        shelved.news = f"{len(learning.baseline.entries)} behaviours learned{partial}"
+        lacks = f", partial: {', '.join(shelved.reasons)}" if shelved.reasons else ""
+        shelved.news = f"{len(learning.baseline.entries)} behaviours learned{lacks}"
         shelved.unsaved = learning
-        self._saving.save(shelved, now_ns)
+        self._saving.save(shelved, self._now_ns)
 
-    def _reload(self, now_ns: int) -> list[Shelved]:
+    def _reload(self, now_ns: int) -> None:
         """What somebody changed on disk."""
-        found = [one for name in self._saving.changed(now_ns) if (one := self._shelved.get(name))]
+        names = self._late | set(self._saving.changed(now_ns))
+        found = [one for name in sorted(names) if (one := self._shelved.get(name))]
+        self._late.clear()
         for shelved in found:
             self.reload(shelved)
-        return found
 
     def reload(self, shelved: Shelved) -> None:
-        """Judge by what the disk has now."""
+        """Judge by what the disk has now; once it is written, if it is being written."""
+        if shelved.writing:
+            self._late.add(shelved.name)
+            return
         self._saving.reload(shelved, self._now_ns)
         shelved.excuse(self._wall_ns)
+        self._changed.append(shelved)
 
     # --- the disk ----------------------------------------------------------------------------------------------------
 
     def save_next(self, now_ns: int) -> None:
-        """Write the one baseline that changed and has waited longest, if any is due: syncing takes time, and nothing is
-        read from the rings meanwhile."""
+        """Have the one baseline written that changed and has waited longest, if any is due and none is on its way: a
+        copy of each takes memory."""
         due = [one for one in self if self._saving.is_due(one, now_ns)]
-        if due:
+        if due and not any(one.writing for one in self):
             self._saving.save(min(due, key=lambda one: one.saved_ns), now_ns)
 
     def take_put_in_force(self) -> bool:
@@ -322,10 +367,12 @@ class Shelf:
         return done
 
     def save(self) -> None:
-        """Write all that changed. What the disk refuses is in ``errors`` and tried again next time."""
+        """Write all that changed, and wait for it. What the disk refuses is in ``errors`` and tried again next time."""
+        self._saving.errands.settle()  # what is on its way may not be all
         for shelved in self:
             if is_dirty(shelved):
                 self._saving.save(shelved, shelved.saved_ns)
+        self._saving.errands.settle()
 
 
 def _hand_over(entries: dict[Behaviour, Entry], to: Shelved, subject: Subject, data: set[Behaviour]) -> int:

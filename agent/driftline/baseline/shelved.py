@@ -25,6 +25,7 @@ class Shelved:
     __slots__ = (
         "_excuses",
         "containers",
+        "ends_ns",
         "excused",
         "held",
         "image",
@@ -43,13 +44,15 @@ class Shelved:
         "used",
         "waits_ns",
         "workload",
+        "writing",
     )
 
     def __init__(self, baseline: Baseline, judging: Judging | None = None) -> None:
         self.key, self.workload, self.name = baseline.key, baseline.workload, baseline.name
         self.containers: set[int] = set()  # cgroups of its containers, those included that ended in the last minute
-        self.unsaved: Learning | None = None  # finished, but the disk refused it
+        self.unsaved: Learning | None = None  # finished, but not on the disk yet
         self.saved_ns = 0  # CLOCK_MONOTONIC
+        self.writing = False  # a write of it is on its way
         self.used = False  # a container of it was seen
         self.signed = False  # enough trusted keys signed it, on an agent that requires it
         self.held = False  # what is on disk was refused: nothing is written over it
@@ -61,6 +64,7 @@ class Shelved:
         entries."""
         self.image, self.state, self.revision = baseline.image, baseline.state, baseline.revision
         self.waits_ns = 0  # since when a finished window waits for the image's inventory, CLOCK_MONOTONIC
+        self.ends_ns = 0  # since when the window is over and its end not computed, CLOCK_MONOTONIC
         self.learning: Learning | None = None
         if baseline.state is State.LEARNING:
             self.learning = Learning(baseline, _carried(baseline))

@@ -18,6 +18,7 @@ from driftline.identify.hierarchy import Hierarchy, find
 from driftline.probe import preflight
 from driftline.probe.preflight import Obstacle, Report
 from driftline.settings import Settings
+from driftline.statedir import STATUS
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # the distribution's bcc is installed for this one
 BCC_SECONDS = 30  # importing it loads LLVM: a second, more on a loaded node
@@ -83,7 +84,7 @@ def bcc_version(python: str) -> str:
 
 def agent_status(directory: Path, obstacles: list[Obstacle]) -> dict[str, Any]:
     """The status an agent that runs now keeps in its state directory; empty if none runs there."""
-    path = directory / "status.json"
+    path = directory / STATUS
     try:
         with path.open("rb") as file:
             status = json.loads(file.read(STATUS_BYTES))

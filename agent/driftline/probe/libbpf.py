@@ -2,6 +2,9 @@
 
 In: nothing. Out: ``LIB`` with typed functions, ``check`` for their error convention. Why ctypes: the agent keeps no
 compiler and no bcc in its memory; libbpf.so.1 comes with the distribution's libbpfcc. Next: the other probe modules.
+
+No call lets other threads run (``PyDLL``): the main loop makes one for each event and one for each record of a ring, a
+microsecond each, and would wait after every one until a thread that computes gives way, 5 ms later.
 """
 
 from __future__ import annotations
@@ -45,9 +48,9 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
 }
 
 
-def _load() -> c.CDLL:
+def _load() -> c.PyDLL:
     try:
-        library = c.CDLL("libbpf.so.1", use_errno=True)
+        library = c.PyDLL("libbpf.so.1", use_errno=True)
     except OSError as error:
         raise HostError("libbpf.so.1 is not installed", "apt-get install libbpf1 python3-bpfcc") from error
     for name, (result, arguments) in _SIGNATURES.items():

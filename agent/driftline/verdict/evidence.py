@@ -6,6 +6,7 @@ In: an event, its verdict and subject, and what other stages know (lineage, dige
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from driftline.nouns import (
@@ -20,6 +21,8 @@ from driftline.nouns import (
 )
 from driftline.verdict.outcome import Verdict
 from driftline.verdict.uuid7 import Uuid7
+
+_WITH_FILE = (ExecEvent, OpenEvent, LoadEvent)
 
 MAX_ANCESTORS = 16
 """Ancestors told, as ``Deviation.ancestors`` promises."""
@@ -69,7 +72,7 @@ def deviation_of(event: Event, verdict: Verdict, context: Context, ids: Uuid7) -
         tty=exec_event.tty if exec_event else "",
         exe=exec_event.file.path if exec_event else image.path if image else "",
         ancestors=context.ancestors[:MAX_ANCESTORS],
-        file=event.file if isinstance(event, ExecEvent | OpenEvent | LoadEvent) else None,
+        file=event.file if isinstance(event, _WITH_FILE) else None,
         access=event.access if isinstance(event, OpenEvent) else 0,
         sha256=context.sha256,
         sha256_note=context.sha256_note,
@@ -79,5 +82,10 @@ def deviation_of(event: Event, verdict: Verdict, context: Context, ids: Uuid7) -
         flags=event.flags,
         environment=exec_event.environment if exec_event else (),
         checks=verdict.checks,
-        notes=verdict.notes + context.notes + tuple(f"baseline partial: {reason}" for reason in context.reasons),
+        notes=verdict.notes + context.notes + _partial(context.reasons),
     )
+
+
+@lru_cache(maxsize=64)  # few baselines are partial at a time, and each tells the same of all that deviates from it
+def _partial(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"baseline partial: {reason}" for reason in reasons)

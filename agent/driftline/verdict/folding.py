@@ -69,12 +69,14 @@ def fold_key(deviation: Deviation, pattern: str = "") -> Hashable:
         (deviation.protocol, deviation.address, deviation.port),
         (process.uid, process.euid, process.gid) if process else None,
         (file.origin, file.device, file.inode, file.size) if file else None,
-        tuple((image.path, image.argv, image.uid) for image in deviation.ancestors),
+        tuple([(image.path, image.argv, image.uid) for image in deviation.ancestors]),
         (loss.hook, loss.cause, loss.cgroup) if loss else None,
         tuple(
-            note.partition(ANSWERED)[0].removeprefix(own_name)
-            for note in deviation.notes
-            if not note.startswith(BEFORE)
+            [
+                note.partition(ANSWERED)[0].removeprefix(own_name)
+                for note in deviation.notes
+                if not note.startswith(BEFORE)
+            ]
         ),
     )
 

@@ -41,7 +41,5 @@ class Uuid7:
 
 
 def _text(stamp: int, random: int) -> str:
-    milliseconds, fraction = stamp >> _FRACTION_BITS, stamp & ((1 << _FRACTION_BITS) - 1)
-    value = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << _RANDOM_BITS | random
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    time, tail = f"{stamp:015x}", f"{0b10 << _RANDOM_BITS | random:016x}"
+    return f"{time[:8]}-{time[8:12]}-7{time[12:]}-{tail[:4]}-{tail[4:]}"

@@ -1,15 +1,22 @@
 """What the shelf keeps on disk, and what others changed there meanwhile.
 
 In: shelved baselines that changed. Out: files; and shelved baselines that a person changed from the command line. Why
-apart from ``shelf``: every trouble with the disk ends here, in ``errors``, and the agent goes on. Next: ``store``.
+apart from ``shelf``: every trouble with the disk ends here, in ``errors``, and the agent goes on. Writes are
+``errands``; while one is on its way, nothing else touches the files of that baseline. Next: ``store``, ``writing``.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from driftline.baseline.beginning import JUDGES, Beginning, anew, begin
 from driftline.baseline.format.canonical import Judging
-from driftline.baseline.keeping.marks import mark
+from driftline.baseline.keeping.edit import adopt
+from driftline.baseline.keeping.errands import AtOnce, Errands
+from driftline.baseline.keeping.files import ABSENT
+from driftline.baseline.keeping.snapshot import take
 from driftline.baseline.keeping.store import BaselineStore
+from driftline.baseline.keeping.writing import Order, Writer, Written
 from driftline.baseline.learning import Learning
 from driftline.baseline.schema import Baseline, Standing, State
 from driftline.baseline.shelved import Shelved
@@ -23,15 +30,15 @@ LOOK_NS = NS
 """Between two looks whether somebody changed a baseline: a decision counts within two seconds."""
 EXAMPLES = 3
 """Behaviours named of those that were let pass."""
-AGENT = "agent"
-"""Author of revisions nobody asked for."""
 
 
 class Saving:
-    """The disk as the shelf sees it. ``store`` None: nothing is kept."""
+    """The disk as the shelf sees it. ``store`` None: nothing is kept. ``errands``: who writes, at once if nobody."""
 
-    def __init__(self, store: BaselineStore | None) -> None:
+    def __init__(self, store: BaselineStore | None, errands: Errands | None = None) -> None:
         self._store = store
+        self.errands = errands or AtOnce()
+        self._writer = Writer(store.twin()) if store else None
         self._mark = 0
         self._looked_ns = 0
         self.errors: list[StateError] = []
@@ -136,72 +143,90 @@ class Saving:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def mark_used(self, shelved: Shelved) -> None:
-        """Note that a container of it runs."""
-        if self._store is None or shelved.is_lone:
-            return
-        directory = self._store.directory(shelved.name)
-        try:
-            if directory.is_dir():  # else it is marked when it is saved first
-                mark(directory, shelved.name, shelved.image)
-        except OSError as error:
-            self.errors.append(StateError(f"cannot write in {directory}: {error.strerror}", "free space"))
+        """Have it noted that a container of it runs."""
+        if self._writer is not None and not shelved.is_lone:
+            self.errands.put(partial(self._writer.mark, shelved.name, shelved.image), self._tell)
 
     def is_due(self, shelved: Shelved, now_ns: int) -> bool:
         """Whether it changed, and its last write is long enough ago."""
         return is_dirty(shelved) and now_ns - shelved.saved_ns >= SAVE_NS
 
     def save(self, shelved: Shelved, now_ns: int) -> None:
-        """Write it. What the disk refuses is in ``errors`` and tried again next time."""
+        """Have it written. What the disk refuses is in ``errors`` and tried again next time."""
         shelved.saved_ns = now_ns
         learning = shelved.learning or shelved.unsaved
-        if self._store is None or learning is None:
+        if self._store is None or self._writer is None or learning is None:
             shelved.unsaved = None
             return
-        try:
-            kept = self._write(self._store, learning)
-        except StateError as error:
-            self.errors.append(error)
+        if shelved.writing:
             return
-        learning.dirty = False
-        shelved.unsaved = None
-        self.put_in_force |= kept.state is not State.LEARNING
-        self._take_decisions(shelved, learning, kept)
-        self.mark_used(shelved)
-
-    def _write(self, store: BaselineStore, learning: Learning) -> Baseline:
         baseline = learning.baseline
-        if baseline.state is State.LEARNING:
-            return store.save(baseline)
-        reason = "complete" if not baseline.reasons else f"partial: {', '.join(baseline.reasons)}"
-        if learning.why and not learning.heals:
-            reason += "; started from the version of the image before"
-        return store.commit(baseline, AGENT, "heal" if learning.heals else "learn", reason)
+        content = take(baseline) if baseline.state is State.LEARNING else baseline  # the finished nobody changes
+        what = Order(content, self._store.seen(shelved.name), _action(learning), _reason(learning), not shelved.is_lone)
+        shelved.writing, learning.dirty = True, False
+        if not self.errands.put(partial(self._writer.write, what), partial(self._written, shelved, learning)):
+            shelved.writing, learning.dirty = False, True
+
+    def _written(self, shelved: Shelved, learning: Learning, done: Written) -> None:
+        """It is on the disk, or not."""
+        shelved.writing = False
+        self._tell(done.error)
+        kept, store = done.kept, self._store
+        if kept is None or store is None:
+            learning.dirty = True
+            return
+        if done.state is State.LEARNING and shelved.learning is not learning and kept.state is State.LEARNING:
+            # It was finished meanwhile. Decisions that are in the file come back when that is written
+            if not done.decided:
+                store.see(shelved.name, done.stamp)
+            return
+        store.see(shelved.name, done.stamp)
+        shelved.revision = kept.revision
+        if kept.state is not State.LEARNING:
+            shelved.unsaved = None
+            self.put_in_force = True
+        if done.decided:
+            self._take_decisions(shelved, learning, kept)
+        else:
+            learning.baseline.reviews = kept.reviews
 
     def _take_decisions(self, shelved: Shelved, learning: Learning, kept: Baseline) -> None:
-        """What was written is what is judged by: it may hold what a person decided meanwhile."""
-        shelved.revision = kept.revision
-        if kept.entries is learning.baseline.entries and kept.state is learning.baseline.state:
-            learning.baseline.reviews = kept.reviews
-            return
-        if kept.state is State.LEARNING and shelved.learning is learning:
-            learning.baseline = kept
+        """What was written is what is judged by: it holds what a person decided meanwhile."""
+        if kept.state is State.LEARNING:
+            learning.baseline = adopt(learning.baseline, kept)  # it grew while it was written
+            learning.dirty = True
             learning.refresh()
             shelved.matcher = learning.matcher
-            shelved.reflect(kept)
+            shelved.reflect(learning.baseline)
             return
         self._put(shelved, anew(kept) if kept.state is State.RETIRED else kept)
 
     def remove(self, name: str) -> None:
-        """Remove a baseline from the disk."""
-        try:
-            if self._store is not None:
-                self._store.remove(name)
-        except StateError as error:
+        """Have a baseline removed from the disk."""
+        if self._store is not None and self._writer is not None:
+            self._store.see(name, ABSENT)
+            self.errands.put(partial(self._writer.remove, name), self._tell)
+
+    def _tell(self, error: StateError | None) -> None:
+        if error is not None:
             self.errors.append(error)
 
 
+def _action(learning: Learning) -> str:
+    return "heal" if learning.heals else "learn"
+
+
+def _reason(learning: Learning) -> str:
+    reasons = learning.baseline.reasons
+    reason = f"partial: {', '.join(reasons)}" if reasons else "complete"
+    return f"{reason}; started from the version of the image before" if learning.why and not learning.heals else reason
+
+
 def is_dirty(shelved: Shelved) -> bool:
-    """Whether the disk does not have it as it is. What is healed is kept when it is done: the disk has the revision."""
+    """Whether the disk does not have it as it is, and nothing of it is on its way there. What is healed is kept when it
+    is done: the disk has the revision."""
+    if shelved.writing:
+        return False
     if shelved.unsaved is not None:
         return True
     return shelved.learning is not None and shelved.learning.dirty and not shelved.heals

@@ -97,6 +97,21 @@ class BaselineStore:
         self._seen: dict[str, Stamp] = {}  # by name: the file as we last read or wrote it
         self._held: set[str] = set()  # names we hold the lock of
 
+    def twin(self) -> BaselineStore:
+        """Return a store of the same directory, for another thread."""
+        return BaselineStore(str(self.root.parent), self._by_hand, self._careful)
+
+    def seen(self, name: str) -> Stamp | None:
+        """Return the file of a baseline as it was when it was last read or written; None: never, or long ago."""
+        return self._seen.get(name)
+
+    def see(self, name: str, stamp: Stamp) -> None:
+        """Take the file so stamped for what was last read or written."""
+        self._seen.pop(name, None)
+        self._seen[name] = stamp
+        if len(self._seen) > MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
+
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def save(self, baseline: Baseline) -> Baseline:
@@ -165,7 +180,7 @@ class BaselineStore:
         if isinstance(theirs, StateError):
             return baseline
         if self._careful and theirs.state is not State.LEARNING:
-            self._see(baseline.name, seen or ABSENT)  # it stays another than ours
+            self.see(baseline.name, seen or ABSENT)  # it stays another than ours
             raise Superseded(f"the baseline {path} is another now, and waits to be verified")
         if self.is_signed(theirs) or (theirs.reviews and theirs.reviews[-1].action == PUBLISH):
             return theirs  # made for many nodes: nothing that was seen on this one alone goes into it
@@ -283,7 +298,7 @@ class BaselineStore:
             stamp = self._stamp(path)
         except StateError as error:
             return error
-        self._see(name, stamp)  # also of one that cannot be read: a person may replace what they saw is damaged
+        self.see(name, stamp)  # also of one that cannot be read: a person may replace what they saw is damaged
         return self._load(path, sha256) if stamp != ABSENT else None
 
     def load_judging(self, name: str) -> Judging | StateError | None:
@@ -293,7 +308,7 @@ class BaselineStore:
             stamp = self._stamp(path)
         except StateError as error:
             return error
-        self._see(name, stamp)
+        self.see(name, stamp)
         if stamp == ABSENT:
             return None
         return self._read(path, load_matcher, _name_of)
@@ -355,17 +370,11 @@ class BaselineStore:
         except ValueError as error:
             hint = "`driftline baseline rollback` takes an older revision" if self._by_hand else _set_aside(path)
             return StateError(f"{path} is no baseline: {error}", hint)
-        self._see(name, stamp)
+        self.see(name, stamp)
         return found
 
     def _remember(self, name: str) -> None:
-        self._see(name, stamp_of(self.directory(name) / MSGPACK))
-
-    def _see(self, name: str, stamp: Stamp) -> None:
-        self._seen.pop(name, None)
-        self._seen[name] = stamp
-        if len(self._seen) > MAX_SEEN:
-            del self._seen[next(iter(self._seen))]
+        self.see(name, stamp_of(self.directory(name) / MSGPACK))
 
     def _announce(self) -> None:
         if self._by_hand:
