@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from driftline.wire.service import WHOLE_BYTES
-from driftline_collector.baseline_facts import CHECK, LENGTH_BYTES, MERGE, Facts
+from driftline_collector.baseline_facts import CHECK, LENGTH_BYTES, MERGE, REVOCATION, Facts, Withdrawal
 
 MODULE = "driftline_collector.baseline_child"
 CHECK_SECONDS = 60.0
@@ -28,6 +28,8 @@ IDLE_SECONDS = 5.0
 MAX_WAITING = 64
 """Jobs that may wait; beyond it one is refused."""
 _ANSWER_BYTES = 1024 * 1024
+
+_Answer = tuple[dict[str, Any], bytes]  # what it is, a merged content
 
 
 class UnfitError(ValueError):
@@ -52,16 +54,18 @@ class Apart:
     async def check(self, form: int, content: bytes) -> Facts:
         """Return what ``content`` (compressed) is, a BaselineFormat. Raises UnfitError or BusyError."""
 
-        async def only() -> AsyncIterator[bytes]:
-            yield content
+        return Facts(**(await self._do({"job": CHECK, "form": form}, _only(content), CHECK_SECONDS))[0])
 
-        return (await self._do({"job": CHECK, "form": form}, only(), CHECK_SECONDS))[0]
+    async def read_revocation(self, envelope: bytes) -> Withdrawal:
+        """Return what ``envelope`` revokes; who signed it is the agents' question. Raises UnfitError or BusyError."""
+        return Withdrawal(**(await self._do({"job": REVOCATION}, _only(envelope), CHECK_SECONDS))[0])
 
     async def merge(self, contents: AsyncIterator[bytes]) -> tuple[Facts, bytes]:
         """Return what fragments of one baseline make together, compressed. Raises UnfitError or BusyError."""
-        return await self._do({"job": MERGE}, contents, MERGE_SECONDS)
+        facts, content = await self._do({"job": MERGE}, contents, MERGE_SECONDS)
+        return Facts(**facts), content
 
-    async def _do(self, job: dict[str, Any], contents: AsyncIterator[bytes], seconds: float) -> tuple[Facts, bytes]:
+    async def _do(self, job: dict[str, Any], contents: AsyncIterator[bytes], seconds: float) -> _Answer:
         if self.waiting >= MAX_WAITING:
             self.refused += 1
             raise BusyError(f"{MAX_WAITING} baselines wait to be read")
@@ -72,7 +76,7 @@ class Apart:
         finally:
             self.waiting -= 1
 
-    async def _alone(self, job: dict[str, Any], contents: AsyncIterator[bytes], seconds: float) -> tuple[Facts, bytes]:
+    async def _alone(self, job: dict[str, Any], contents: AsyncIterator[bytes], seconds: float) -> _Answer:
         self._stay()
         try:
             async with asyncio.timeout(seconds):
@@ -91,7 +95,7 @@ class Apart:
             await self._end()
             raise UnfitError(answer["wrong"])
         self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._leave)
-        return Facts(**answer["facts"]), content
+        return answer["facts"], content
 
     def _stay(self) -> None:
         if self._idle is not None:
@@ -115,6 +119,10 @@ class Apart:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
         await child.communicate()  # also closes the pipes
+
+
+async def _only(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _start() -> Process:

@@ -1,4 +1,4 @@
-"""``python -m driftline_collector.baseline_child``: reads baselines that strangers sent, and merges them.
+"""``python -m driftline_collector.baseline_child``: reads what strangers sent, and merges baselines.
 
 In: jobs on standard input, as ``baseline_apart`` frames them. Out: an answer to each; the end after one that went
 wrong, or with the input. Why a child: the largest baseline takes seconds and a GiB of memory to read; a child is niced,
@@ -25,7 +25,7 @@ from driftline.text import escape
 from driftline.wire.gen.driftline.v1 import baseline_pb2
 from driftline.wire.pieces import deflate, inflate
 from driftline.wire.service import WHOLE_BYTES
-from driftline_collector.baseline_facts import LENGTH_BYTES, MERGE, Facts
+from driftline_collector.baseline_facts import LENGTH_BYTES, MERGE, REVOCATION, Facts, Withdrawal
 
 MEMORY = 2 * 1024**3
 """Address space, bytes: the largest baseline as objects takes about 1 GiB."""
@@ -48,7 +48,8 @@ def serve(source: IO[bytes], target: IO[bytes]) -> bool:
     """Do the next job; return whether another may follow."""
     if (job := _block(source)) is None:
         return False
-    facts, data, wrong = None, b"", ""
+    facts: Facts | Withdrawal | None = None
+    data, wrong = b"", ""
     try:
         facts, data = _do(json.loads(job), source)
     except (ValueError, SignatureError) as error:
@@ -62,11 +63,13 @@ def serve(source: IO[bytes], target: IO[bytes]) -> bool:
     return not wrong
 
 
-def _do(job: dict[str, int | str], source: IO[bytes]) -> tuple[Facts, bytes]:
+def _do(job: dict[str, int | str], source: IO[bytes]) -> tuple[Facts | Withdrawal, bytes]:
     if job["job"] == MERGE:
         merged = merge(_read(one, baseline_pb2.BASELINE_FORMAT_MSGPACK) for one in _contents(source))
         return _facts(merged), deflate(to_msgpack(merged))
     (content,) = _contents(source)
+    if job["job"] == REVOCATION:
+        return _withdrawal(content), b""
     return _facts(_read(content, int(job["form"]))), b""
 
 
@@ -90,6 +93,14 @@ def _read(content: bytes, form: int) -> Baseline:
     from driftline.baseline.signing.verification import read_envelope, read_statement  # 60 ms, and seldom needed
 
     return read_statement(read_envelope(data)).baseline  # who signed it is the agents' question: they have the keys
+
+
+def _withdrawal(envelope: bytes) -> Withdrawal:
+    """Return what an envelope revokes, whoever signed it. Raises ValueError or SignatureError."""
+    from driftline.baseline.signing.revocation import from_payload  # as above
+    from driftline.baseline.signing.verification import read_envelope
+
+    return Withdrawal(*map(escape, from_payload(read_envelope(envelope).payload)))
 
 
 def _facts(baseline: Baseline) -> Facts:

@@ -1,7 +1,8 @@
-"""What is known of a baseline once somebody has read it.
+"""What is known of a baseline, or of a signed revocation, once somebody has read it.
 
-In: nothing. Out: ``Facts``, and how they fit what was announced. Why apart from the child: the collector itself never
-imports what reads baselines. Next: ``baseline_child`` finds them, ``intake`` and ``baselines`` judge by them.
+In: nothing. Out: ``Facts`` and ``Withdrawal``, and how a baseline fits what was announced. Why apart from the child:
+the collector itself never imports what reads baselines. Next: ``baseline_child`` finds them, ``intake`` and
+``baselines`` judge by them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from driftline.nouns import CONTAINER_KEY
 
-MERGE, CHECK = "merge", "check"
+MERGE, CHECK, REVOCATION = "merge", "check", "revocation"
 """The child's jobs."""
 
 LENGTH_BYTES = 8
@@ -34,6 +35,14 @@ class Facts(NamedTuple):
     elapsed_ns: int
     startups: int
     containers: int
+
+
+class Withdrawal(NamedTuple):
+    """What an envelope revokes, and why; texts are escaped."""
+
+    name: str
+    version: str
+    reason: str
 
 
 class Misfit(NamedTuple):

@@ -178,7 +178,7 @@ class Baselines:
         return pb.RevokeBaselineResponse()
 
     async def _revoke(self, wanted: baseline_pb2.Revocation) -> baseline_pb2.Revocation:
-        if wrong := _fault(wanted):
+        if wrong := _fault(wanted) or await self._unlike(wanted):
             raise WrongError(grpc.StatusCode.INVALID_ARGUMENT, wrong)
         await self._fleet.refresh()
         before = self._fleet.revocations.get((wanted.name, wanted.version))
@@ -190,6 +190,22 @@ class Baselines:
         self._fleet.forgotten += await self._writer.run(lambda store: baselines_store.revoke(store, one))
         await self._fleet.refresh()
         return one
+
+    async def _unlike(self, wanted: baseline_pb2.Revocation) -> str:
+        """Return in what the envelope of a revocation says something else than its fields, "" if in nothing.
+
+        Every node would refuse it, and who reads the fields would believe it in force.
+        """
+        if not wanted.envelope:
+            return ""
+        try:
+            signed = await self._exchanges.apart.read_revocation(wanted.envelope)
+        except UnfitError as error:
+            return f"its envelope is not that of a revocation: {error}"
+        for what, said in signed._asdict().items():
+            if said != (asked := getattr(wanted, what)):
+                return f"another {what} was signed than the one that is asked for: '{said[:300]}', not '{asked[:300]}'"
+        return ""
 
 
 async def _gather(requests: AsyncIterator[pb.PublishBaselineRequest]) -> tuple[pb.PublishBaselineRequest, Whole]:

@@ -7,7 +7,7 @@ event loop. Next: ``baselines`` answers with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from driftline.wire.gen.driftline.v1 import baseline_pb2
@@ -15,6 +15,7 @@ from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.service import MESSAGE_BYTES
 from driftline_collector import baselines_store
 from driftline_collector.fleet import Fleet
+from driftline_collector.revocation_figures import NEWEST, RevocationFigures
 from driftline_collector.storage import Storage
 
 ANSWER_BYTES = MESSAGE_BYTES - 256 * 1024
@@ -44,6 +45,8 @@ class Figures:
             summaries.count_learned(row.name, row.image, baseline_pb2.LearnedPart.FromString(row.body))
         for row in await self._reader.rows(baselines_store.outcome_counts()):
             summaries.count_outcome(row.name, row.version, row.outcome, row.nodes)
+        for row in await self._reader.rows(baselines_store.refused_revocations()):
+            summaries.count_refusal(row.name, row.revoked, row.node)
         found = sorted(summaries.done(), key=lambda one: (one.image, one.name))
         fitting = _fitting(found, ANSWER_BYTES)
         return pb.ListBaselinesResponse(baselines=found[:fitting], left_out=len(found) - fitting)
@@ -69,6 +72,12 @@ class Figures:
             summaries.count_outcome(name, outcome.version, outcome.outcome, 1)
             of(outcome.node).outcome.CopyFrom(_outcome(outcome))
         revocations = [one for one in self._fleet.revocations.values() if one.name == name][::-1]
+        of_revocations = await self._of_revocations(name, revocations)
+        for node, told_back in of_revocations.by_node(self._takers()).items():
+            of(node).revocations.extend(told_back)
+            for answer in told_back:
+                if answer.outcome == baseline_pb2.OUTCOME_REFUSED:
+                    summaries.count_refusal(name, answer.version, node)
         if (summary := next(summaries.done(), None)) is None and not revocations:
             return None
         if (public := self._fleet.in_force(name)) is not None:
@@ -84,6 +93,7 @@ class Figures:
             nodes=ordered[:fitting],
             revocations=revocations[:kept],
             left_out=len(ordered) - fitting,
+            progress=of_revocations.progress(self._takers()),
         )
 
     async def _refresh(self) -> None:
@@ -94,6 +104,11 @@ class Figures:
     def _takers(self) -> list[str]:
         """Nodes that take what is published."""
         return [status.hello.node for status in self._storage.agents.each() if status.hello.takes_baselines]
+
+    async def _of_revocations(self, name: str, revocations: Sequence[baseline_pb2.Revocation]) -> RevocationFigures:
+        versions = [one.version for one in revocations[:NEWEST]]
+        rows = await self._reader.rows(baselines_store.outcomes_of_revocations(name, versions)) if versions else []
+        return RevocationFigures(revocations, rows)
 
     async def _outcomes(self, name: str) -> list[Any]:
         public = self._fleet.in_force(name)
@@ -109,6 +124,7 @@ class _Summaries:
     def __init__(self, fleet: Fleet, takers: list[str], only: str = "") -> None:
         self._fleet = fleet
         self._takers = len(takers)
+        self._refusing: dict[str, set[str]] = {}  # nodes that refused a revocation, by name
         self._found: dict[str, baseline_pb2.BaselineSummary] = {}
         for name, one in fleet.published.items():
             if not only or name == only:
@@ -136,12 +152,17 @@ class _Summaries:
             summary = self._of(name, public.image)
             setattr(summary, field, getattr(summary, field) + nodes)
 
+    def count_refusal(self, name: str, version: str, node: str) -> None:
+        if (name, version) in self._fleet.revocations:
+            self._refusing.setdefault(name, set()).add(node)
+
     def done(self) -> Iterator[baseline_pb2.BaselineSummary]:
         for name, summary in self._found.items():
             if (public := self._fleet.in_force(name)) is not None:
                 summary.published.CopyFrom(public.said)
                 answered = summary.nodes_taken + summary.nodes_refused
                 summary.nodes_waiting = max(0, self._takers - answered)
+            summary.nodes_refusing_revocation = len(self._refusing.get(name, ()))
             yield summary
 
 

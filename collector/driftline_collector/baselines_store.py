@@ -277,6 +277,17 @@ def outcomes_of(name: str) -> Any:
     return select(outcomes).where(outcomes.c.name == name, outcomes.c.revoked == "")
 
 
+def outcomes_of_revocations(name: str, versions: Sequence[str]) -> Any:
+    """Ask for what became of the revocations of ``versions`` of ``name``, on every node."""
+    return select(outcomes).where(outcomes.c.name == name, outcomes.c.revoked.in_(versions))
+
+
+def refused_revocations() -> Any:
+    """Ask for ``node``, ``name`` and ``revoked`` of every revocation that a node refused."""
+    columns = outcomes.c.node, outcomes.c.name, outcomes.c.revoked
+    return select(*columns).where(outcomes.c.revoked != "", outcomes.c.outcome == baseline_pb2.OUTCOME_REFUSED)
+
+
 def outcome_counts() -> Any:
     """Ask for ``nodes``, how many, by name, version and outcome, of what was published."""
     columns = outcomes.c.name, outcomes.c.version, outcomes.c.outcome

@@ -139,6 +139,9 @@ def test_node_by_node(desk: Desk, join: Join) -> None:
     desk.people.publish(learned("/etc/p", revision=4))
     until(lambda: desk.people.outcomes() == {"node-a": TAKEN, "node-b": REFUSED})
     text = desk.run("fleet", "1a1a1a").out
+    assert (
+        f"  taken, and when last heard it judged by revision 1 (sha256:{version_of(learned('/etc/a'))[7:19]})" in text
+    )
     assert "revision 4 (sha256:" in text
     assert "NOT signed, by ann, " in text
     assert "on 1 node, refused by 1\n" in text
@@ -200,7 +203,7 @@ def test_published_unsigned_with_who_and_why(desk: Desk, join: Join) -> None:
     has_learned(desk, 2)
     file = desk.file(learned("/etc/a", "/etc/b"))
     ran = desk.run("publish", file, "--reason", "read it all", "--author", "ann\x1b")
-    assert ran.status == 0
+    assert ran.status == 1, "a node refused it"
     assert "shop/web:1: active, revision 1 (sha256:" in ran.out
     assert "published by ann\\x1b\n" in ran.out
     assert "on 1 node, refused by 1\n  node-b, refused: because\n" in ran.out
@@ -209,6 +212,26 @@ def test_published_unsigned_with_who_and_why(desk: Desk, join: Join) -> None:
     sent = from_msgpack(inflate(whole.data, WHOLE_BYTES))
     assert (sent.state, sent.revision, paths(sent)) == (State.ACTIVE, 1, {"/etc/a", "/etc/b"})
     assert [(one.author, one.action, one.reason) for one in sent.reviews] == [("ann\x1b", "publish", "read it all")]
+
+
+def test_where_it_is_in_force_and_where_it_is_only_kept(desk: Desk, join: Join) -> None:
+    join("node-a", learned("/etc/a", revision=2))
+    join("node-b")
+    join("node-c", replace(learned(), state=State.LEARNING, revision=0))
+    join("node-d", answer=lambda *_: None)
+    until(lambda: desk.people.summary().nodes_using == 2)
+    file = desk.data(signed("alice", one=learned("/etc/a", revision=2)))
+    assert desk.publish(file, "--wait", "0").status == 0
+    until(lambda: desk.people.summary().nodes_taken == 3)
+    ran = desk.publish(file, "--wait", "0")  # once more: three have it
+    assert (ran.status, ran.out.splitlines()[1:]) == (0, ["on 3 nodes, 1 did not answer yet", "  node-d, waiting"])
+    rows = [line.split() for line in desk.run("fleet", "web").out.splitlines() if line.startswith("node-")]
+    assert [(row[0], " ".join(row[8:])) for row in rows] == [
+        *[("node-a", "in force"), ("node-b", "taken"), ("node-c", "taken"), ("node-d", "waiting")],
+    ]
+    assert "  taken, and when last heard it still learned the image\n" in desk.run("fleet", "web").out
+    nodes = desk.json("fleet", "web")["nodes"]
+    assert [one["outcome"]["in_force"] for one in nodes] == [True, False, False, False]
 
 
 def test_the_next_one_counts_on(desk: Desk) -> None:
@@ -304,6 +327,37 @@ def test_revoked_and_signed(desk: Desk, join: Join) -> None:
     assert (again.status, "was revoked: a miner ran" in again.err) == (2, True)
     again = desk.publish(desk.file(bad))
     assert (again.status, "was revoked: a miner ran" in again.err) == (2, True)
+
+
+def test_who_refuses_a_revocation_and_why(desk: Desk, join: Join) -> None:
+    bad = learned("/etc/a", revision=2)
+    join("node-a", bad, answer=lambda _name, _version, revocation: REFUSED if revocation else TAKEN)
+    join("node-b")
+    join("node-\x1b[2J", answer=lambda _name, _version, revocation: None if revocation else TAKEN)
+    assert desk.publish(desk.data(signed("alice", one=bad))).status == 0
+    revoke = ("revoke", "web", version_of(bad), "--reason", "a miner ran", "--wait", "0")
+    desk.run(*revoke)
+    until(lambda: [(one.nodes_taken, one.nodes_refused) for one in desk.people.get().progress] == [(1, 1)])
+    ran, short = desk.run(*revoke), version_of(bad)[7:19]  # once more: two answered
+    assert (ran.status, ran.out.splitlines()[1:]) == (
+        1,
+        [
+            "on 1 node, refused by 1, 1 did not answer yet",
+            "  node-a, refused: because",
+            "  node-\\x1b[2J, waiting",
+            "1 node judged by it when last heard: node-a",
+        ],
+    )
+    text = desk.run("fleet", "web").out
+    assert "a miner ran\n           on 1 node, refused by 1, 1 did not answer yet\n" in text
+    assert f"  revocation of sha256:{short} refused: because\n" in text
+    assert f"  revocation of sha256:{short} waiting\n" in text
+    assert "\n  a revocation is refused by 1 node (" in desk.run("fleet").out
+    found = desk.json("fleet", "web")
+    assert (found["nodes_refusing_revocation"], found["revocations"][0]["nodes_refused"]) == (1, 1)
+    assert [one["revocations"] for one in found["nodes"]][1:] == [
+        [{"version": version_of(bad), "outcome": "refused", "reason": "because"}]
+    ]
 
 
 def test_it_is_said_when_nobody_judges_by_it_any_more(desk: Desk, join: Join) -> None:

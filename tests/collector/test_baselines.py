@@ -35,6 +35,7 @@ from driftline_collector import again, notices
 from driftline_collector.baseline_apart import Apart
 from driftline_collector.baseline_facts import Facts
 from driftline_collector.server import Collector
+from unit.signing.making import revocation_of, signed
 from unit.wire import samples
 
 
@@ -155,9 +156,55 @@ def test_revocations_go_first_and_what_is_revoked_never_goes(address: str, peopl
     assert agent.told == [("revoke", version_of(bad)), ("publish", version_of(good))]
     assert [one.version for one in people.get().revocations] == [version_of(bad)]
     assert refused(lambda: people.fetch(merged=True))[0] is grpc.StatusCode.NOT_FOUND
-    people.revoke(version_of(bad), envelope=b"signed")  # goes again: perhaps it was refused unsigned
+    envelope = revocation_of(KEY, version_of(bad), "bad")
+    people.revoke(version_of(bad), envelope=envelope)  # goes again: perhaps it was refused unsigned
     until(lambda: agent.told[2:] == [("revoke", version_of(bad))])
-    assert people.get().revocations[0].envelope == b"signed"
+    assert people.get().revocations[0].envelope == envelope
+
+
+def test_an_envelope_that_says_something_else_is_refused(people: People) -> None:
+    version, other = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    wrong = {
+        "another name was signed": revocation_of(f"{KEY}+shop/web", version, "bad"),
+        f"another version was signed than the one that is asked for: '{other}'": revocation_of(KEY, other, "bad"),
+        "another reason was signed": revocation_of(KEY, version, "worse"),
+        "not that of a revocation: no DSSE envelope": b"signed",
+        "predicateType: not driftline:revocation/1": signed("alice", one=learned("/etc/a")),
+    }
+    for why, envelope in wrong.items():
+        code, said = refused(lambda envelope=envelope: people.revoke(version, envelope=envelope))  # type: ignore[misc]
+        assert (code, why in said) == (grpc.StatusCode.INVALID_ARGUMENT, True), (why, said)
+    assert people.list() == {}
+    assert refused(people.get)[0] is grpc.StatusCode.NOT_FOUND
+    people.revoke(version, envelope=revocation_of(KEY, version, "bad"))
+    assert [one.version for one in people.get().revocations] == [version]
+
+
+def test_what_nodes_answer_to_a_revocation_is_kept_and_shown(address: str, people: People, join: Join) -> None:
+    """And forgotten when it is signed and goes again; a node that is away is waited for."""
+    bad, calm = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    answers = {bad: REFUSED, calm: TAKEN}
+    join(address, "node-a", learned("/etc/a"), answer=lambda _name, version, _revocation: answers[version])
+    join(address, "node-b")
+    join(address, "node-c", takes=False)
+    join(address, "node-d", answer=lambda *_what: None)
+    until(lambda: people.summary().nodes_using == 1)
+    people.revoke(calm)
+    people.revoke(bad)
+
+    def progress() -> list[tuple[str, int, int, int]]:
+        found = people.get().progress
+        return [(one.version, one.nodes_taken, one.nodes_refused, one.nodes_waiting) for one in found]
+
+    until(lambda: progress() == [(bad, 1, 1, 1), (calm, 2, 0, 1)])
+    told = {one.node: [(two.version, two.outcome, two.reason) for two in one.revocations] for one in people.get().nodes}
+    waiting = baseline_pb2.OUTCOME_WAITING
+    assert told == {"node-a": [(bad, REFUSED, "because")], "node-d": [(bad, waiting, ""), (calm, waiting, "")]}
+    assert people.get().summary.nodes_refusing_revocation == people.summary().nodes_refusing_revocation == 1
+    answers[bad] = TAKEN
+    people.revoke(bad, envelope=revocation_of(KEY, bad, "bad"))
+    until(lambda: progress() == [(bad, 2, 0, 1), (calm, 2, 0, 1)])
+    assert people.summary().nodes_refusing_revocation == 0
 
 
 def test_a_stream_that_ended_begins_where_it_was(address: str, people: People, join: Join) -> None:

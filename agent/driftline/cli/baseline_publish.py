@@ -26,8 +26,9 @@ from driftline.baseline.signing.verification import read_envelope, read_statemen
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import Author, Reason, checked_reason, day, label, numbered, plural, short_digest
 from driftline.cli.baselinefile import read_baseline, read_signed
+from driftline.cli.fleetanswers import REFUSED, is_refused, of_published, open_lines
 from driftline.cli.fleetnames import Wait, by, known
-from driftline.cli.fleettext import arrived, outcome
+from driftline.cli.fleettext import arrived
 from driftline.cli.main import printable
 from driftline.cli.reaching import Reaching, with_collector
 from driftline.errors import SignatureError
@@ -41,8 +42,6 @@ from driftline.wire.service import WHOLE_BYTES
 WAIT_SECONDS = 10
 """Nodes that are connected answer within a second or two; one that is not may be away for days."""
 PAUSE_SECONDS = 0.5
-LISTED = 20
-"""Refusals that are printed."""
 
 
 class _Wanted(NamedTuple):
@@ -72,7 +71,7 @@ def command(
     """Put the baseline in a file in force on every node.
 
     Nodes take only what enough of the keys they trust signed, unless they were told otherwise (`collector_baselines`).
-    Needs the role reviewer.
+    Needs the role reviewer. Exit status 1: it is published, and a node refused it.
     """
     wanted = _read(file, signatures)
     _check(wanted.baseline, force)
@@ -183,9 +182,7 @@ def _follow(client: CollectorClient, baseline: Baseline, seconds: int) -> None:
         if not found.summary.nodes_waiting or time.monotonic() >= until:
             break
         time.sleep(PAUSE_SECONDS)
-    print(arrived(found.summary))
-    refusing = [one for one in found.nodes if one.outcome.outcome in (pb.OUTCOME_REFUSED, pb.OUTCOME_FAILED)]
-    for one in refusing[:LISTED]:
-        print(f"  {printable(one.node)}, {outcome(one)}: {printable(one.outcome.reason)}")
-    if len(refusing) > LISTED:
-        print(f"  and {len(refusing) - LISTED} more (`driftline baseline fleet {name}`)")
+    answers = of_published(found.nodes)
+    print(arrived(found.summary), *open_lines(answers, f"driftline baseline fleet {printable(name)}"), sep="\n")
+    if is_refused(answers):
+        raise typer.Exit(REFUSED)

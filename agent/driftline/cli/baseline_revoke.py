@@ -25,7 +25,9 @@ from driftline.baseline.signing.revocation import payload_of
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import MIN_DIGITS, Author, Reason, checked_reason, label, plural, short_digest
 from driftline.cli.baseline_sign import PassphraseFile, passphrase_of
+from driftline.cli.fleetanswers import LISTED, REFUSED, of_revocation, open_lines
 from driftline.cli.fleetnames import Name, Wait, by, choose, known, stub
+from driftline.cli.fleettext import obeyed
 from driftline.cli.main import printable
 from driftline.cli.reaching import Reaching, with_collector
 from driftline.errors import SignatureError, StateError
@@ -37,8 +39,6 @@ from driftline.wire.gen.driftline.v1 import collector_pb2
 WAIT_SECONDS = 15
 """A node says within five seconds that it judges by something else."""
 PAUSE_SECONDS = 0.5
-LISTED = 20
-"""Nodes that are printed."""
 
 
 @with_collector
@@ -59,7 +59,8 @@ def command(
     """Take a version of a baseline out of force on every node, for good.
 
     Each node goes back to the newest earlier version it has, or learns the image anew. Nodes that take only signed
-    baselines take only signed revocations, of as many keys as they ask for. Needs the role reviewer.
+    baselines take only signed revocations, of as many keys as they ask for. Needs the role reviewer. Exit status 1: it
+    is revoked, and a node refused that.
     """
     reason, author = checked_reason(reason), author_or_default(author)
     with reaching.client() as client:
@@ -119,18 +120,28 @@ def _private(path: Path, passphrase_file: Path | None) -> PrivateKey:
 
 
 def _follow(client: CollectorClient, made: pb.Revocation, seconds: int) -> None:
-    """Say where it is still in force, when it is nowhere any more or the time is over."""
+    """Say who obeys, who does not and why, and where it is still in force: when all answered, or the time is over."""
     until = time.monotonic() + seconds
     while True:
-        nodes = client.get_baseline(made.name).nodes
-        using = [one.node for one in nodes if one.HasField("in_use") and one.in_use.version == made.version]
-        if not using or time.monotonic() >= until:
+        found = client.get_baseline(made.name)
+        progress = next((one for one in found.progress if one.version == made.version), None)
+        using = [one.node for one in found.nodes if one.HasField("in_use") and one.in_use.version == made.version]
+        answers = of_revocation(found.nodes, made.version)
+        refusing = {node for node, answer in answers if answer.outcome == pb.OUTCOME_REFUSED}
+        waiting = progress is not None and progress.nodes_waiting
+        if not (waiting or set(using) - refusing) or time.monotonic() >= until:
             break
         time.sleep(PAUSE_SECONDS)
+    if progress is not None:
+        print(obeyed(progress), *open_lines(answers, f"driftline baseline fleet {printable(made.name)}"), sep="\n")
+    print(_judging_by_it(using))
+    if refusing:
+        raise typer.Exit(REFUSED)
+
+
+def _judging_by_it(using: list[str]) -> str:
     if not using:
-        print("no node that reports judges by it")
-        return
+        return "no node that reports judges by it"
     more = f", and {len(using) - LISTED} more" if len(using) > LISTED else ""
-    print(
-        f"{plural(len(using), 'node')} judged by it when last heard: {', '.join(map(printable, using[:LISTED]))}{more}"
-    )
+    nodes = ", ".join(map(printable, using[:LISTED]))
+    return f"{plural(len(using), 'node')} judged by it when last heard: {nodes}{more}"

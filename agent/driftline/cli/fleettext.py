@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from driftline.cli.baseline import NS, day, label, plural, short_digest, span
+from driftline.cli.fleetanswers import counted, instead, is_in_force, published_word, word
 from driftline.cli.fleetnames import by, published_line, stub
 from driftline.cli.main import printable
 from driftline.cli.tables import aligned
@@ -27,17 +28,17 @@ _STATES = {
     pb.BASELINE_STATE_ACTIVE: "active",
     pb.BASELINE_STATE_RETIRED: "retired",
 }
-_OUTCOMES = {
-    pb.OUTCOME_WAITING: "waiting",
-    pb.OUTCOME_TAKEN: "taken",
-    pb.OUTCOME_REFUSED: "refused",
-    pb.OUTCOME_FAILED: "failed",
-}
 
 
 def table(summaries: Iterable[pb.BaselineSummary]) -> list[str]:
-    """Return a line for each baseline, below a head."""
-    return aligned([_HEADS, *map(_row, summaries)])
+    """Return a line for each baseline, below a head; below it, how many nodes refused a revocation."""
+    rows = list(summaries)
+    head, *lines = aligned([_HEADS, *map(_row, rows)])
+    for place, one in reversed(list(enumerate(rows, 1))):
+        if one.nodes_refusing_revocation:
+            who = plural(one.nodes_refusing_revocation, "node")
+            lines.insert(place, f"  a revocation is refused by {who} (`driftline baseline fleet NAME`)")
+    return [head, *lines]
 
 
 def _row(one: pb.BaselineSummary) -> tuple[str, ...]:
@@ -64,23 +65,26 @@ def page(found: collector_pb2.GetBaselineResponse) -> Iterator[str]:
         yield f"           {arrived(summary)}"
     else:
         yield "published  nothing"
+    progress = {one.version: one for one in found.progress}
     for one in found.revocations:
         yield f"revoked    {revocation_line(one)}"
+        if one.version in progress:
+            yield f"           {obeyed(progress[one.version])}"
     if found.nodes:
         yield ""
-        yield from _nodes(found.nodes)
+        yield from _nodes(found.nodes, summary.published.version)
     if found.left_out:
         yield f"{plural(found.left_out, 'more node')} did not fit into the collector's answer"
 
 
 def arrived(summary: pb.BaselineSummary) -> str:
     """Return on how many nodes what is published arrived."""
-    parts = [f"on {plural(summary.nodes_taken, 'node')}"]
-    if summary.nodes_refused:
-        parts.append(f"refused by {summary.nodes_refused}")
-    if summary.nodes_waiting:
-        parts.append(f"{summary.nodes_waiting} did not answer yet")
-    return ", ".join(parts)
+    return counted(summary.nodes_taken, summary.nodes_refused, summary.nodes_waiting)
+
+
+def obeyed(progress: pb.RevocationProgress) -> str:
+    """Return on how many nodes a revocation arrived."""
+    return counted(progress.nodes_taken, progress.nodes_refused, progress.nodes_waiting)
 
 
 def revocation_line(one: pb.Revocation) -> str:
@@ -90,18 +94,23 @@ def revocation_line(one: pb.Revocation) -> str:
     return f"sha256:{short_digest(one.version)}, {signed}, by {who}, {when} UTC: {printable(one.reason)}"
 
 
-def _nodes(nodes: Sequence[pb.NodeBaseline]) -> Iterator[str]:
-    head, *lines = aligned([_NODE_HEADS, *map(_node_row, nodes)])
+def _nodes(nodes: Sequence[pb.NodeBaseline], published: str) -> Iterator[str]:
+    head, *lines = aligned([_NODE_HEADS, *(_node_row(one, published) for one in nodes)])
     yield head
     for line, one in zip(lines, nodes, strict=True):
         yield line
         if one.learned.reasons:
             yield f"  partial: {', '.join(map(printable, one.learned.reasons))}"
         if one.outcome.reason:
-            yield f"  {outcome(one)}: {printable(one.outcome.reason)}"
+            yield f"  {word(one.outcome)}: {printable(one.outcome.reason)}"
+        if other := instead(one, published):
+            yield f"  {other}"
+        for answer in one.revocations:
+            why = f": {printable(answer.reason)}" if answer.reason else ""
+            yield f"  revocation of sha256:{short_digest(answer.version)} {word(answer)}{why}"
 
 
-def _node_row(one: pb.NodeBaseline) -> tuple[str, ...]:
+def _node_row(one: pb.NodeBaseline, published: str) -> tuple[str, ...]:
     used, learned = one.in_use, one.learned
     containers = f"{learned.containers - 1}+" if learned.containers > 64 else str(learned.containers or "-")
     return (
@@ -113,13 +122,8 @@ def _node_row(one: pb.NodeBaseline) -> tuple[str, ...]:
         str(learned.startups or "-"),
         containers,
         span(learned.elapsed_ns // NS),
-        outcome(one) or "-",
+        published_word(one, published) or "-",
     )
-
-
-def outcome(one: pb.NodeBaseline) -> str:
-    """Return what became of what is published on a node, "" if nothing is."""
-    return _OUTCOMES.get(one.outcome.outcome, "?") if one.HasField("outcome") else ""
 
 
 # --- plain values -----------------------------------------------------------------------------------------------------
@@ -139,15 +143,18 @@ def summary_json(one: pb.BaselineSummary) -> dict[str, Any]:
         "nodes_taken": one.nodes_taken,
         "nodes_refused": one.nodes_refused,
         "nodes_waiting": one.nodes_waiting,
+        "nodes_refusing_revocation": one.nodes_refusing_revocation,
     }
 
 
 def page_json(found: collector_pb2.GetBaselineResponse) -> dict[str, Any]:
     """Return all that is known of one baseline as plain values."""
+    progress = {one.version: one for one in found.progress}
+    published = found.summary.published.version
     return summary_json(found.summary) | {
-        "nodes": list(map(_node_json, found.nodes)),
+        "nodes": [_node_json(one, published) for one in found.nodes],
         "nodes_left_out": found.left_out,
-        "revocations": list(map(revocation_json, found.revocations)),
+        "revocations": [revocation_json(one, progress.get(one.version)) for one in found.revocations],
     }
 
 
@@ -163,8 +170,8 @@ def _published_json(one: pb.Published) -> dict[str, Any]:
     }
 
 
-def revocation_json(one: pb.Revocation) -> dict[str, Any]:
-    """Return a revocation as plain values."""
+def revocation_json(one: pb.Revocation, progress: pb.RevocationProgress | None) -> dict[str, Any]:
+    """Return a revocation as plain values; the figures are null for one so old that nobody counts."""
     return {
         "version": printable(one.version),
         "signed": bool(one.envelope),
@@ -172,10 +179,13 @@ def revocation_json(one: pb.Revocation) -> dict[str, Any]:
         "author": printable(one.author),
         "made_by": printable(one.made_by),
         "at": wall_time(one.revoked_wall_ns),
+        "nodes_taken": progress and progress.nodes_taken,
+        "nodes_refused": progress and progress.nodes_refused,
+        "nodes_waiting": progress and progress.nodes_waiting,
     }
 
 
-def _node_json(one: pb.NodeBaseline) -> dict[str, Any]:
+def _node_json(one: pb.NodeBaseline, published: str) -> dict[str, Any]:
     values: dict[str, Any] = {"node": printable(one.node), "in_use": None, "learned": None, "outcome": None}
     if one.HasField("in_use"):
         used = one.in_use
@@ -184,8 +194,13 @@ def _node_json(one: pb.NodeBaseline) -> dict[str, Any]:
     if one.HasField("learned"):
         values["learned"] = _learned_json(one.learned)
     if one.HasField("outcome"):
-        values["outcome"] = {"outcome": outcome(one), "reason": printable(one.outcome.reason)}
+        values["outcome"] = _answer_json(one.outcome) | {"in_force": is_in_force(one, published)}
+    values["revocations"] = [{"version": printable(two.version)} | _answer_json(two) for two in one.revocations]
     return values
+
+
+def _answer_json(answer: pb.BaselineOutcome) -> dict[str, Any]:
+    return {"outcome": word(answer), "reason": printable(answer.reason)}
 
 
 def _learned_json(one: pb.LearnedPart) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,13 +22,14 @@ from driftline.report.exchange import Exchange, Receive, Upload, remove
 from driftline.report.incoming import Incoming
 from driftline.text import escape
 from driftline.wire.gen.driftline.v1 import baseline_pb2
+from driftline.workthread import MAX_ERRORS, WorkThread
 
 LOOK_SECONDS = 10.0
 """How late a change of the trusted keys is noticed."""
 STOP_SECONDS = 1.0
 """Longest ``stop`` waits: a child still at work ends with the agent."""
 MAX_NEWS = 256
-"""Revocations and errors that wait to be told: the main loop takes them four times a second."""
+"""Revocations that wait to be told: the main loop takes them four times a second."""
 _OUTCOMES = {
     Became.TAKEN: baseline_pb2.OUTCOME_TAKEN,
     Became.REFUSED: baseline_pb2.OUTCOME_REFUSED,
@@ -40,7 +40,10 @@ _log = logging.getLogger(__name__)
 
 
 class OutOfForce(NamedTuple):
-    """A revoked version that was in force here. ``name``, ``why``: escaped; ``now``: what is in its place."""
+    """A revoked version that was in force here, or what a newer image had from it (``version`` empty).
+
+    ``name``, ``why``: escaped; ``now``: what is in its place.
+    """
 
     name: str
     version: str
@@ -62,17 +65,17 @@ class Courier:
 
     def __init__(self, place: Place, exchange: Exchange, incoming: Incoming, wake: Callable[[], None]) -> None:
         self._place, self._exchange, self._incoming, self._wake = place, exchange, incoming, wake
-        self._lock = threading.Lock()  # guards what follows
+        self._thread: WorkThread[DriftlineError] = WorkThread(
+            "baselines", "exchanges baselines", self._run, wake, MAX_ERRORS
+        )
+        self._lock = self._thread.changed  # guards what follows
         self._out_of_force: deque[OutOfForce] = deque(maxlen=MAX_NEWS)
-        self._errors: list[DriftlineError] = []
-        self._failure: Exception | None = None
         self.state_id = ""
         """What the collector is told; "" until it is known."""
         self.known: frozenset[tuple[str, str]] = frozenset()
         """Name and version of all that was revoked."""
         self.forgotten = 0
         """Revocations, for lack of room."""
-        self._thread = threading.Thread(target=self._run, name="baselines", daemon=True)
 
     # --- for the main loop -------------------------------------------------------------------------------------------
 
@@ -90,34 +93,23 @@ class Courier:
 
     def take_errors(self) -> list[DriftlineError]:
         """Return what could not be taken since the last call. Raises DriftlineError, once, if the thread died."""
-        with self._lock:
-            errors, failure = self._errors, self._failure
-            self._errors, self._failure = [], None
-        if failure is not None:
-            raise DriftlineError(f"the thread that exchanges baselines ended: {failure!r}") from failure
-        return errors
+        return self._thread.take()
 
     def stop(self) -> bool:
         """End the thread after the task in hand; False if it did not end in ``STOP_SECONDS``."""
         self._exchange.end()
-        self._thread.join(STOP_SECONDS)
-        return not self._thread.is_alive()
+        return self._thread.stop(STOP_SECONDS)
 
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        try:
-            while not self._exchange.ended:
-                self._identify()
-                task = self._exchange.task(LOOK_SECONDS)
-                if isinstance(task, Upload):
-                    self._exchange.uploaded(task, self._read(task))
-                elif task is not None:
-                    self._receive(task)
-        except Exception as error:  # noqa: BLE001 - no thread dies quietly: take_errors() raises it in the main loop
-            with self._lock:
-                self._failure = error
-            self._wake()
+        while not self._exchange.ended:
+            self._identify()
+            task = self._exchange.task(LOOK_SECONDS)
+            if isinstance(task, Upload):
+                self._exchange.uploaded(task, self._read(task))
+            elif task is not None:
+                self._receive(task)
 
     def _recall(self) -> None:
         """Begin with what is on the disk. What cannot be made sense of is asked for again, under another number."""
@@ -127,22 +119,22 @@ class Courier:
             if revoked.set_aside_damaged(state_dir):
                 identity.forget(state_dir)
                 what = f"{revoked.FILE} in {state_dir} is damaged, and was set aside: the collector is asked again"
-                self._complain(StateError(what, "look who changed it"))
+                self._thread.give(StateError(what, "look who changed it"))
         except OSError as error:
-            self._complain(StateError(f"{state_dir} cannot be written: {error.strerror}", "free space"))
+            self._thread.give(StateError(f"{state_dir} cannot be written: {error.strerror}", "free space"))
         self._look_up_revoked()
 
     def _look_up_revoked(self) -> None:
         try:
             self.known = frozenset((one.name, one.version) for one in revoked.recall(self._place.state_dir))
         except StateError as error:
-            self._complain(error)
+            self._thread.give(error)
 
     def _identify(self) -> None:
         try:
             drawn = identity.number(self._place.state_dir)
         except StateError as error:
-            self._complain(error)
+            self._thread.give(error)
             return
         self.state_id = identity.state_id(drawn, self._place.terms)
 
@@ -150,7 +142,7 @@ class Courier:
         try:
             return compressed(self._place.state_dir, task.name, task.version, task.revision)
         except OSError as error:
-            self._complain(StateError(f"the baseline {escape(task.name)} cannot be read: {error.strerror}"))
+            self._thread.give(StateError(f"the baseline {escape(task.name)} cannot be read: {error.strerror}"))
             return None
 
     def _receive(self, task: Receive) -> None:
@@ -163,19 +155,21 @@ class Courier:
             remove(task)
         if request.revocation:
             self._note_revocation(request, answer)
-        self._exchange.received(task, _OUTCOMES[answer.became], answer.reason)
+        self._exchange.received(task, _OUTCOMES[answer.became], answer.said)
         if answer.became is not Became.TAKEN:
             what = "revocation of " if request.revocation else ""
             was = "refused" if answer.became is Became.REFUSED else "not taken now"
-            self._complain(StateError(f"the collector's {what}baseline {request.name} is {was}: {answer.reason}"))
+            self._thread.give(StateError(f"the collector's {what}baseline {request.name} is {was}: {answer.reason}"))
         self._wake()
 
     def _note_revocation(self, request: Request, answer: Answer) -> None:
         self._look_up_revoked()
         self.forgotten += answer.forgotten
+        news = [OutOfForce(escape(name), "", answer.reason, what) for name, what in answer.inherited.items()]
         if answer.now:
-            with self._lock:
-                self._out_of_force.append(OutOfForce(request.name, request.version, answer.reason, answer.now))
+            news.append(OutOfForce(request.name, request.version, answer.reason, answer.now))
+        with self._lock:
+            self._out_of_force += news
 
     def _request(self, task: Receive) -> Request:
         place, terms = self._place, self._place.terms
@@ -197,8 +191,3 @@ class Courier:
             reason=one.reason if one else "",
             envelope=base64.b64encode(one.envelope).decode() if one else "",
         )
-
-    def _complain(self, error: DriftlineError) -> None:
-        with self._lock:
-            if len(self._errors) < MAX_NEWS:
-                self._errors.append(error)

@@ -14,8 +14,10 @@ from typing import Any
 
 from driftline.baseline.format.canonical import to_msgpack
 from driftline.baseline.keeping.files import replace_file
+from driftline.baseline.keeping.revoked import Revoked
 from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.schema import Baseline
+from driftline.baseline.signing import revocation
 from driftline.baseline.signing.envelope import Envelope, sign, to_bytes
 from driftline.baseline.signing.keys import KeyType, PrivateKey, generate, to_pem
 from driftline.baseline.signing.statement import Statement, payload_of
@@ -54,6 +56,11 @@ def signed_payload(data: bytes, *names: str) -> bytes:
     for name in names:
         envelope = sign(envelope, key(name))
     return to_bytes(envelope)
+
+
+def revocation_of(name: str, version: str, reason: str, *names: str) -> bytes:
+    """The envelope of a revocation signed by all of ``names``, by alice if by nobody else."""
+    return signed_payload(revocation.payload_of(Revoked(name, version, reason)), *(names or ("alice",)))
 
 
 def outer(data: bytes) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from driftline.baseline.carry import carry
 from driftline.baseline.decisions import retire, with_standing
 from driftline.baseline.format.canonical import load_head, to_msgpack, version_of
 from driftline.baseline.keeping.revoked import Revoked
 from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.receiving import child, publishing
 from driftline.baseline.receiving.apart import Answer, Became, Request, receive_apart
-from driftline.baseline.schema import Baseline, Review, Standing, State
+from driftline.baseline.schema import LEARNED, Baseline, Review, Standing, State
 from driftline.baseline.signing import files, judged, memory, revocation
 from driftline.baseline.signing.apart import verify_apart
 from driftline.baseline.signing.memory import Seen
@@ -267,6 +268,45 @@ def test_what_was_in_force_before_is_in_force_again(state: Path) -> None:
     assert (again.became, again.now) == (Became.TAKEN, "")
     refused(publish(state, baseline(9, entries=MORE), unsigned=True), "was revoked: bad \\\\x1b[31m")
     refused(publish(state, baseline(9, entries=MORE), "alice"), "was revoked")
+
+
+@pytest.mark.parametrize("being_learned", [False, True])
+def test_what_newer_images_carried_over_from_it_alone_waits_for_review(state: Path, being_learned: bool) -> None:
+    """Also by way of an image between; not what the version before expected too, nor what the image showed itself."""
+    evil, own = LoadBehaviour("/evil.so"), LoadBehaviour("/own.so")
+    good = baseline(0)
+    commit(state, good)
+    bad = commit(state, baseline(1, entries={**good.entries, evil: entry(), own: entry()}))
+    between, newest = "sha256:" + "b" * 64, "sha256:" + "c" * 64
+    second = replace(carry(bad, between, "shop/web:2"), state=State.CANDIDATE)
+    third = replace(carry(second, newest, "shop/web:3"), state=State.LEARNING if being_learned else State.ACTIVE)
+    third.entries[own] = replace(third.entries[own], source=LEARNED)
+    for one in (second, third):
+        commit(state, one)
+    answer = revoke(state, bad)
+    assert answer.became is Became.TAKEN, answer
+    assert dict(answer.inherited) == {
+        between: f"2 behaviours it carried over from {OLD} need review",
+        newest: f"1 behaviours it carried over from {OLD} need review",
+    }
+    assert answer.said.startswith("what revision 1 expects is in force; of ")
+    for name, waiting in ((between, {evil, own}), (newest, {evil})):
+        now, before = in_force(state, name), second if name == between else third
+        assert now is not None
+        assert (now.state, now.reviews[-1].action) == (before.state, "revoke")
+        changed = {each for each in now.entries if now.entries[each].standing is not before.entries[each].standing}
+        assert changed == waiting
+        assert {now.entries[each].standing for each in waiting} == {Standing.NEEDS_REVIEW}
+    assert dict(revoke(state, bad).inherited) == {}, "once"
+
+
+def test_what_a_signed_baseline_carried_over_stays_and_is_told(state: Path) -> None:
+    bad = commit(state, baseline(0, entries=MORE))
+    newer = replace(carry(bad, "sha256:" + "b" * 64, "shop/web:2"), state=State.ACTIVE, revision=1)
+    put(state, newer, "alice")
+    (told,) = revoke(state, bad).inherited.values()
+    assert "stay, because it is signed" in told
+    assert in_force(state, newer.name) == newer
 
 
 def test_revoked_ones_are_passed_over(state: Path) -> None:

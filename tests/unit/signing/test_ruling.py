@@ -58,6 +58,19 @@ def test_without_a_good_one_it_says_so(kept: Judged) -> None:
     assert found.why.endswith("no good one is known, so the image is learned anew")
 
 
+def test_what_was_in_force_counts_no_more_once_nobody_trusts_its_keys() -> None:
+    untrusted = replace(
+        GOOD, worth=Worth.BAD, untrusted=True, why="of 1 needed signatures by trusted keys, 0 are right"
+    )
+    found = rule(answer(untrusted, untrusted), SEEN, NOW)
+    assert found.choice == replace(NOTHING, void=True)
+    assert found.why == f"{untrusted.why}; no good one is known, so the image is learned anew"
+    assert rule(answer(BAD["unsigned"], untrusted), SEEN, NOW).choice.void
+    assert not rule(answer(untrusted, replace(untrusted, sha256="bb")), SEEN, NOW).choice.void, "it is another one"
+    assert not rule(answer(untrusted, replace(OWN, untrusted=True)), OWN_SEEN, NOW).choice.void, "nobody ever signed it"
+    assert rule(answer(untrusted, GOOD), SEEN, NOW).choice == KEPT
+
+
 @pytest.mark.parametrize("name", ["tampered", "unsigned", "expired"])
 def test_where_none_was_ever_good_what_is_wrong_is_refused_all_the_same(name: str) -> None:
     assert rule(answer(BAD[name]), None, NOW).choice == NOTHING

@@ -18,6 +18,7 @@ from driftline.baseline.keeping.upkeep import Upkeep
 from driftline.baseline.schema import Baseline, Review, Standing, State
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
+from driftline.baseline.signing import guard as guard_module
 from driftline.baseline.signing.guard import Guard, Wanted
 from driftline.nouns import LoadBehaviour, Loss, Subject
 from driftline.vetting import Vetting, saving_of
@@ -86,6 +87,29 @@ def test_a_signed_one_is_judged_by_and_does_not_heal_or_get_promoted_by_itself(n
     upkeep = Upkeep(node.store, node.shelf, 180, Policy(after_days=0.0001, min_containers=1))
     assert [upkeep.step(1e12) for _ in range(3)] == [""] * 3
     assert upkeep.promoted == 0
+
+
+def test_keys_that_are_taken_away_take_what_they_signed_out_of_force(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And back in, once they are there again; a key that cannot be read takes nothing away."""
+    monkeypatch.setattr(guard_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(guard_module, "RETRY_SECONDS", 0.0)
+    put(node.state, baseline(), "alice")
+    shelved = node.meet()
+    (node.state / "trust" / "broken.pub").write_text("no key")
+    told: list[str] = []
+    node.wait(lambda: told.extend(str(error) for error in node.guard.take_errors()) or told)
+    assert ("broken.pub" in told[0], shelved.signed, shelved.revision) == (True, True, 1)
+    trust(node.state / "trust", "carl")
+    node.wait(lambda: not shelved.signed)
+    assert (shelved.held, SERVER in shelved.matcher) == (True, False)
+    node.shelf.save()
+    assert node.store.load_one(OLD) == baseline(), "what lies there is left for people to look at"
+    trust(node.state / "trust", "carl", "alice")
+    node.wait(lambda: shelved.signed)
+    assert (shelved.learning, shelved.held, shelved.revision, SERVER in shelved.matcher) == (None, False, 1, True)
+    node.guard.take_errors()
 
 
 def test_a_refused_change_is_not_judged_by_nor_written_over(node: Node) -> None:

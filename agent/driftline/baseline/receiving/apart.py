@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from driftline.errors import StateError
+from driftline.text import escape
 
 MODULE = "driftline.baseline.receiving.child"
 SECONDS = 120.0
@@ -55,7 +57,17 @@ class Answer:
     became: Became
     reason: str = ""
     now: str = ""  # of a revoked version that was in force: what is in its place
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    """Of a revoked version: what became of what newer images had from it, by name of their baselines."""
     forgotten: int = 0  # older revocations, for lack of room
+
+    @property
+    def said(self) -> str:
+        """What the collector is told, escaped."""
+        if self.became is not Became.TAKEN:
+            return self.reason
+        inherited = (f"of {escape(name)} {what}" for name, what in self.inherited.items())
+        return "; ".join([*filter(None, [self.now]), *inherited])
 
 
 def receive_apart(request: Request, seconds: float = SECONDS) -> Answer:

@@ -2,7 +2,8 @@
 
 In: a revocation. Out: it is remembered; in its place is the newest earlier revision that may be in force, or nothing:
 then the image is learned anew, with the never-learned checks. Runs in the child. Why remembered first: a crash after
-that leaves something to be done again, never a revoked version that comes back. Next: ``revoked``, ``store``.
+that leaves something to be done again, never a revoked version that comes back. Next: ``inherited``, for newer images;
+``revoked``, ``store``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from driftline.baseline.format.canonical import version_of
 from driftline.baseline.keeping import history
 from driftline.baseline.keeping.promotion import POLICY
 from driftline.baseline.keeping.revoked import Revoked, reason_of, recall, remember
-from driftline.baseline.keeping.saving import AGENT
 from driftline.baseline.keeping.store import MSGPACK, BaselineStore
+from driftline.baseline.keeping.writing import AGENT
 from driftline.baseline.receiving.apart import Answer, Became, Request
+from driftline.baseline.receiving.inherited import ACTION, review_inherited
 from driftline.baseline.receiving.publishing import trusted
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import memory, revocation
@@ -28,7 +30,6 @@ from driftline.baseline.signing.verification import verify
 from driftline.errors import SignatureError, StateError
 from driftline.text import escape, unescape
 
-ACTION = "revoke"
 ANEW = "the image is learned anew"
 
 
@@ -37,8 +38,15 @@ def revoke(request: Request) -> Answer:
     revoked = _read(request)
     forgotten = remember(request.state_dir, revoked)
     was_kept = _forget_kept(request.state_dir, revoked)
-    now = _replace(request, revoked) or (ANEW if was_kept else "")
-    return Answer(became=Became.TAKEN, reason=escape(revoked.reason), now=now, forgotten=forgotten)
+    store = BaselineStore(request.state_dir, by_hand=True)
+    now = _replace(store, request, revoked) or (ANEW if was_kept else "")
+    return Answer(
+        became=Became.TAKEN,
+        reason=escape(revoked.reason),
+        now=now,
+        inherited=review_inherited(store, revoked),
+        forgotten=forgotten,
+    )
 
 
 def _read(request: Request) -> Revoked:
@@ -62,9 +70,8 @@ def _forget_kept(state_dir: str, revoked: Revoked) -> bool:
     return True
 
 
-def _replace(request: Request, revoked: Revoked) -> str:
+def _replace(store: BaselineStore, request: Request, revoked: Revoked) -> str:
     """Put something else in the place of the version; return what, "" if it is not in force here."""
-    store = BaselineStore(request.state_dir, by_hand=True)
     if not (store.directory(revoked.name) / MSGPACK).exists():
         return ""
     with store.locked(revoked.name):

@@ -22,14 +22,14 @@ from driftline.baseline.format.canonical import MAX_FILE, from_msgpack, version_
 from driftline.baseline.keeping.files import read_file
 from driftline.baseline.keeping.promotion import POLICY
 from driftline.baseline.keeping.revoked import Revoked, reason_of, recall
-from driftline.baseline.keeping.saving import AGENT
 from driftline.baseline.keeping.store import MSGPACK
+from driftline.baseline.keeping.writing import AGENT
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import files
 from driftline.baseline.signing.envelope import MAX_ENVELOPE
 from driftline.baseline.signing.judged import ENVELOPE, Answer, Judged, Request, Worth, kept_directory, own_directory
 from driftline.baseline.signing.keys import PublicKey, load_trusted
-from driftline.baseline.signing.verification import verify
+from driftline.baseline.signing.verification import UntrustedError, verify
 from driftline.errors import SignatureError, StateError
 
 MEMORY = 2 * 1024**3
@@ -125,7 +125,8 @@ def _verify(found: Judged, baseline: Baseline, data: bytes | None, trust: _Trust
     try:
         statement = verify(data, trust.keys, trust.threshold).statement
     except SignatureError as error:
-        return replace(found, worth=Worth.BAD, why=str(error.args[0]))
+        untrusted = isinstance(error, UntrustedError)
+        return replace(found, worth=Worth.BAD, why=str(error.args[0]), untrusted=untrusted)
     signed = statement.baseline
     if signed == baseline:
         return replace(found, worth=Worth.GOOD, why="", expires_ns=statement.expires_ns)

@@ -39,6 +39,7 @@ class Judged:
     sha256: str = ""  # of the file, hex
     revision: int = 0
     retired: bool = False
+    untrusted: bool = False  # of a bad one: it is whole, but not enough trusted keys signed it
     own: bool = False  # no person changed it since this node learned it
     expires_ns: int = 0  # of a good one; Unix ns, 0: never
 

@@ -2,7 +2,8 @@
 
 In: what a baseline's file and the kept one are worth, what is remembered, the time. Out: a ``Choice``, and what is to
 be told. Pure. Why so: every refusal leaves the last good one in force, for an agent without a baseline sees less than
-one with an old one. Next: ``guard`` carries it out.
+one with an old one; unless its keys are trusted no more, for then it may be an attacker's. Next: ``guard`` carries it
+out.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ class Choice:
     """What to judge by. ``sha256``: of the file, "" for any; ``kept``: the last good one, not the one in its directory.
 
     ``held``: what is in its directory was refused, and nothing of ours is written over it. ``nothing``: there is no
-    good one, so the image is learned.
+    good one, so the image is learned. ``void``: what was in force counts no more, because its keys were taken away.
     """
 
     signed: bool = False
     kept: bool = False
     held: bool = False
     nothing: bool = False
+    void: bool = False
     sha256: str = ""
     expires_ns: int = 0
 
@@ -82,7 +84,9 @@ def _refuse(why: str, answer: Answer, seen: Seen | None) -> Ruling:
     """Fall back on what was kept. It counts though it expired since: nothing better is known."""
     kept = answer.kept
     if seen is None or kept.sha256 != seen.sha256 or not _is_worth(kept, seen):
-        return Ruling(Choice(held=True, nothing=True), f"{why}; no good one is known, so the image is learned anew")
+        void = seen is not None and seen.signed and kept.sha256 == seen.sha256 and kept.untrusted
+        choice = Choice(held=True, nothing=True, void=void)
+        return Ruling(choice, f"{why}; no good one is known, so the image is learned anew")
     choice = Choice(seen.signed, kept=True, held=True, sha256=seen.sha256, expires_ns=seen.expires_ns)
     return Ruling(choice, f"{why}; revision {seen.revision} stays in force")
 

@@ -17,6 +17,10 @@ from driftline.baseline.signing.statement import Statement, from_payload
 from driftline.errors import SignatureError
 
 
+class UntrustedError(SignatureError):
+    """It is whole, and too few trusted keys signed it."""
+
+
 class Verified(NamedTuple):
     """A signed baseline, and the trusted keys that signed it."""
 
@@ -31,7 +35,10 @@ def verify(data: bytes, keys: Sequence[PublicKey], threshold: int) -> Verified:
 
 
 def signed_by_enough(data: bytes, keys: Sequence[PublicKey], threshold: int) -> tuple[Envelope, tuple[PublicKey, ...]]:
-    """Return what at least ``threshold`` of ``keys`` signed, whatever it says, and which. Raises SignatureError."""
+    """Return what at least ``threshold`` of ``keys`` signed, whatever it says, and which.
+
+    Raises UntrustedError if it was others; SignatureError.
+    """
     if not 0 < threshold <= len(keys):
         raise SignatureError(f"{threshold} signatures are needed, and {len(keys)} keys are trusted", "give more keys")
     envelope = read_envelope(data)
@@ -40,7 +47,7 @@ def signed_by_enough(data: bytes, keys: Sequence[PublicKey], threshold: int) -> 
         named = sorted({one.keyid for one in envelope.signatures if one.keyid})
         hint = f"it is signed by {', '.join(named)}" if named else ""
         what = f"of {threshold} needed signatures by trusted keys, {len(found)} are right"
-        raise SignatureError(what, hint)
+        raise UntrustedError(what, hint)
     return envelope, tuple(found)
 
 

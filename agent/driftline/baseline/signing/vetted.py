@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from driftline.baseline.beginning import begin
 from driftline.baseline.format.canonical import MAX_FILE, from_msgpack
+from driftline.baseline.keeping.errands import Errands
 from driftline.baseline.keeping.files import is_of, read_file
 from driftline.baseline.keeping.saving import LOOK_NS, Saving
 from driftline.baseline.keeping.store import MSGPACK, BaselineStore, Superseded
+from driftline.baseline.keeping.writing import Written
+from driftline.baseline.learning import Learning
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.signing.guard import Guard, Wanted
@@ -28,8 +31,8 @@ FREE = Choice()
 class VettedSaving(Saving):
     """Belongs to the pipeline's thread."""
 
-    def __init__(self, store: BaselineStore, guard: Guard) -> None:
-        super().__init__(store)
+    def __init__(self, store: BaselineStore, guard: Guard, errands: Errands | None = None) -> None:
+        super().__init__(store, errands)
         self._guard, self._vetted = guard, store
         self._missed = ""  # name of the last baseline that was not as it was verified
         self._look()
@@ -75,6 +78,10 @@ class VettedSaving(Saving):
         """Take over what was chosen. While the good one is in force, what was refused changes nothing."""
         choice = self._choice(shelved.name)
         learning = shelved.learning is not None and not shelved.heals
+        if choice.void and shelved.signed:
+            self.take_over(shelved, None)
+            self._note(shelved, choice)
+            return
         if learning and choice.nothing:
             shelved.held = choice.held
             return
@@ -97,12 +104,13 @@ class VettedSaving(Saving):
         if shelved.held:
             shelved.saved_ns, shelved.unsaved = now_ns, None
             return
-        finished, errors = shelved.learning is None, len(self.errors)
         super().save(shelved, now_ns)
-        if any(isinstance(error, Superseded) for error in self.errors[errors:]):
-            del self.errors[errors:]
-            self._guard.want_again(shelved.name)
-        if finished and not shelved.unsaved:
+
+    def _written(self, shelved: Shelved, learning: Learning, done: Written) -> None:
+        """What lies there is another one, or what was learned is on the disk now: the guard looks at it."""
+        superseded = isinstance(done.error, Superseded)
+        super()._written(shelved, learning, done._replace(error=None) if superseded else done)
+        if superseded or (shelved.learning is None and not shelved.unsaved):
             self._guard.want_again(shelved.name)
 
     def _is_in_force(self, shelved: Shelved, found: Baseline) -> bool:

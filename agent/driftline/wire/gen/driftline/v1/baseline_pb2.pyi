@@ -145,7 +145,7 @@ class Published(_message.Message):
     def __init__(self, version: _Optional[str] = ..., revision: _Optional[int] = ..., format: _Optional[_Union[BaselineFormat, str]] = ..., reason: _Optional[str] = ..., author: _Optional[str] = ..., made_by: _Optional[str] = ..., published_wall_ns: _Optional[int] = ...) -> None: ...
 
 class BaselineSummary(_message.Message):
-    __slots__ = ("name", "image", "nodes_using", "nodes_learning", "nodes_learned", "nodes_complete", "needs_review", "published", "nodes_taken", "nodes_refused", "nodes_waiting")
+    __slots__ = ("name", "image", "nodes_using", "nodes_learning", "nodes_learned", "nodes_complete", "needs_review", "published", "nodes_taken", "nodes_refused", "nodes_waiting", "nodes_refusing_revocation")
     NAME_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     NODES_USING_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,7 @@ class BaselineSummary(_message.Message):
     NODES_TAKEN_FIELD_NUMBER: _ClassVar[int]
     NODES_REFUSED_FIELD_NUMBER: _ClassVar[int]
     NODES_WAITING_FIELD_NUMBER: _ClassVar[int]
+    NODES_REFUSING_REVOCATION_FIELD_NUMBER: _ClassVar[int]
     name: str
     image: str
     nodes_using: int
@@ -168,19 +169,34 @@ class BaselineSummary(_message.Message):
     nodes_taken: int
     nodes_refused: int
     nodes_waiting: int
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., nodes_using: _Optional[int] = ..., nodes_learning: _Optional[int] = ..., nodes_learned: _Optional[int] = ..., nodes_complete: _Optional[int] = ..., needs_review: _Optional[int] = ..., published: _Optional[_Union[Published, _Mapping]] = ..., nodes_taken: _Optional[int] = ..., nodes_refused: _Optional[int] = ..., nodes_waiting: _Optional[int] = ...) -> None: ...
+    nodes_refusing_revocation: int
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., nodes_using: _Optional[int] = ..., nodes_learning: _Optional[int] = ..., nodes_learned: _Optional[int] = ..., nodes_complete: _Optional[int] = ..., needs_review: _Optional[int] = ..., published: _Optional[_Union[Published, _Mapping]] = ..., nodes_taken: _Optional[int] = ..., nodes_refused: _Optional[int] = ..., nodes_waiting: _Optional[int] = ..., nodes_refusing_revocation: _Optional[int] = ...) -> None: ...
+
+class RevocationProgress(_message.Message):
+    __slots__ = ("version", "nodes_taken", "nodes_refused", "nodes_waiting")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NODES_TAKEN_FIELD_NUMBER: _ClassVar[int]
+    NODES_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    NODES_WAITING_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    nodes_taken: int
+    nodes_refused: int
+    nodes_waiting: int
+    def __init__(self, version: _Optional[str] = ..., nodes_taken: _Optional[int] = ..., nodes_refused: _Optional[int] = ..., nodes_waiting: _Optional[int] = ...) -> None: ...
 
 class NodeBaseline(_message.Message):
-    __slots__ = ("node", "in_use", "learned", "outcome")
+    __slots__ = ("node", "in_use", "learned", "outcome", "revocations")
     NODE_FIELD_NUMBER: _ClassVar[int]
     IN_USE_FIELD_NUMBER: _ClassVar[int]
     LEARNED_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
     node: str
     in_use: BaselineInUse
     learned: LearnedPart
     outcome: BaselineOutcome
-    def __init__(self, node: _Optional[str] = ..., in_use: _Optional[_Union[BaselineInUse, _Mapping]] = ..., learned: _Optional[_Union[LearnedPart, _Mapping]] = ..., outcome: _Optional[_Union[BaselineOutcome, _Mapping]] = ...) -> None: ...
+    revocations: _containers.RepeatedCompositeFieldContainer[BaselineOutcome]
+    def __init__(self, node: _Optional[str] = ..., in_use: _Optional[_Union[BaselineInUse, _Mapping]] = ..., learned: _Optional[_Union[LearnedPart, _Mapping]] = ..., outcome: _Optional[_Union[BaselineOutcome, _Mapping]] = ..., revocations: _Optional[_Iterable[_Union[BaselineOutcome, _Mapping]]] = ...) -> None: ...
 
 class LearnedPart(_message.Message):
     __slots__ = ("version", "revision", "behaviours", "needs_review", "reasons", "elapsed_ns", "startups", "containers", "received_wall_ns")

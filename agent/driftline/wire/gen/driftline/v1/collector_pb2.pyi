@@ -368,16 +368,18 @@ class GetBaselineRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class GetBaselineResponse(_message.Message):
-    __slots__ = ("summary", "nodes", "revocations", "left_out")
+    __slots__ = ("summary", "nodes", "revocations", "left_out", "progress")
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
     LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     summary: _baseline_pb2.BaselineSummary
     nodes: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.NodeBaseline]
     revocations: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.Revocation]
     left_out: int
-    def __init__(self, summary: _Optional[_Union[_baseline_pb2.BaselineSummary, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[_baseline_pb2.NodeBaseline, _Mapping]]] = ..., revocations: _Optional[_Iterable[_Union[_baseline_pb2.Revocation, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
+    progress: _containers.RepeatedCompositeFieldContainer[_baseline_pb2.RevocationProgress]
+    def __init__(self, summary: _Optional[_Union[_baseline_pb2.BaselineSummary, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[_baseline_pb2.NodeBaseline, _Mapping]]] = ..., revocations: _Optional[_Iterable[_Union[_baseline_pb2.Revocation, _Mapping]]] = ..., left_out: _Optional[int] = ..., progress: _Optional[_Iterable[_Union[_baseline_pb2.RevocationProgress, _Mapping]]] = ...) -> None: ...
 
 class FetchBaselineRequest(_message.Message):
     __slots__ = ("name", "merged", "published", "node")
