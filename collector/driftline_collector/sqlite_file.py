@@ -34,11 +34,14 @@ _HINTS = {
     "SQLITE_FULL": "make room on the disk, or keep less with --keep-bytes; the collector goes on by itself then",
     "SQLITE_READONLY": "make the disk and the file writable; the collector goes on by itself then",
     "SQLITE_BUSY": "end what holds it (the sqlite3 shell, a copy); the collector goes on by itself then",
-    "SQLITE_IOERR": "look at the disk (dmesg); restart the collector if it must be mounted anew, else it goes on",
+    "SQLITE_IOERR": "look at the disk (dmesg); unmount, repair and mount it: the collector goes on by itself then",
     "SQLITE_CORRUPT": "driftline collector restore FILE",
     "SQLITE_NOTADB": "driftline collector restore FILE, or another --state",
 }
 """By the beginning of SQLite's name for the error."""
+
+LOST = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+"""Errors after which open files may be of no use any more: the disk they are on is to be mounted anew."""
 
 
 def open_writer(path: Path) -> Engine:
@@ -94,7 +97,11 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 def explain(error: Exception, path: Path) -> StateError:
     """Return what a database error means to a person."""
-    cause = getattr(error, "orig", None) or error
-    name = getattr(cause, "sqlite_errorname", "")
+    name = error_name(error)
     hint = next((hint for start, hint in _HINTS.items() if name.startswith(start)), "check permissions and --state")
-    return StateError(f"cannot use the store {escape(str(path))}: {cause}", hint)
+    return StateError(f"cannot use the store {escape(str(path))}: {getattr(error, 'orig', None) or error}", hint)
+
+
+def error_name(error: Exception) -> str:
+    """Return SQLite's name for an error of its driver or of SQLAlchemy, "" if it is none of SQLite's."""
+    return str(getattr(getattr(error, "orig", None) or error, "sqlite_errorname", ""))

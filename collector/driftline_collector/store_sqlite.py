@@ -2,7 +2,8 @@
 
 In: the directory. Out: a ``Store``. Why WAL mode: readers never wait for the writer nor the writer for them. Why
 SQLAlchemy only writes the statements of the writer: they run for every deviation, somebody waits for it, and executing
-them through it takes three times as long as SQLite itself. Next: ``writer``, ``checkpoint``, ``retention``.
+them through it takes three times as long as SQLite itself. Why it lets go of every file when its disk fails: the kernel
+makes a disk read-only for good, and repairing it needs it unmounted. Next: ``writer``, ``checkpoint``, ``retention``.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import fcntl
 import json
 import logging
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -27,7 +29,7 @@ from driftline.errors import StateError
 from driftline.text import escape
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline.wire.gen.driftline.v1 import deviation_pb2
-from driftline_collector import sqlite_file
+from driftline_collector import sqlite_file, sqlite_log
 from driftline_collector.schema import SCHEMA_VERSION, agents, counters, deviations, notes, properties
 from driftline_collector.store import BYTES, Candidate, Store, raised
 from driftline_collector.store_changes import Key, Told, changes, fold, growth, known_rows, row
@@ -42,7 +44,11 @@ class SqliteStore(Store):
     """
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._path = directory / sqlite_file.NAME
+        self._switching = threading.Lock()  # held while connections come and go, which the checkpointer must not see
+        self._lost = False  # nothing is open: the disk failed
+        self._kept = b""  # the log then
         self._lock = lock(directory)
         try:
             self._open()
@@ -57,36 +63,91 @@ class SqliteStore(Store):
         found = sqlite_file.upgrade(self._path)
         if 0 < found < SCHEMA_VERSION:
             _log.warning("the store had schema %d and has %d now", found, SCHEMA_VERSION)
-        self._writer: Engine = sqlite_file.open_writer(self._path)
-        self._readers = sqlite_file.open_readers(self._path)
+        self._connect()
         with self._writer.begin() as connection:
             statement = insert(properties).values(name="store_id", value=str(uuid.uuid4()))
             connection.execute(statement.on_conflict_do_nothing())
-            query = select(properties.c.value).where(properties.c.name == "store_id")
-            self.store_id = str(connection.execute(query).scalar_one())
+            self.store_id = str(connection.execute(_STORE_ID).scalar_one())
             self._begin(connection)
+
+    def _connect(self) -> None:
+        self._readers = sqlite_file.open_readers(self._path)
+        self._checkpointer = sqlite_file.open_writer(self._path)
+        self._writer: Engine = sqlite_file.open_writer(self._path)
         self._connection = self._writer.connect()
         self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
-        self._checkpointer = sqlite_file.open_writer(self._path)
+
+    def _disconnect(self) -> None:
+        self._readers.dispose()
+        self._checkpointer.dispose()
+        with suppress(SQLAlchemyError):  # of a disk that fails
+            self._connection.close()
+        self._writer.dispose()
+        self._lock.close()
+
+    def _let_go(self, error: Exception) -> None:
+        """Close everything if the disk failed, so that it can be unmounted, and keep what it may not have."""
+        if sqlite_file.error_name(error).startswith(sqlite_file.LOST):
+            with self._switching:
+                self._kept = sqlite_log.keep(self._path)
+                self._disconnect()
+                self._lost = True
+
+    def _open_again(self) -> None:
+        """Open what was let go. Raises StateError while the disk is not mended."""
+        with self._switching:
+            try:
+                if not self._path.exists():  # and it is not made anew below the disk's mount point
+                    raise StateError(f"the store {escape(str(self._path))} is away", "mount its disk")
+                self._lock = lock(self._directory)
+                sqlite_log.put_back(self._path, self._kept)
+                self._connect()
+                self._compare()
+            except (OSError, SQLAlchemyError) as error:
+                self._disconnect()
+                raise self.explain(error) from error
+            except StateError:
+                self._disconnect()
+                raise
+            self._lost, self._kept = False, b""
+
+    def _compare(self) -> None:
+        """Raises StateError if it is another store than was let go; says what was acknowledged and is gone."""
+        with self._writer.begin() as connection:
+            if connection.execute(_STORE_ID).scalar_one() != self.store_id:
+                what = f"another store is in the place of {escape(str(self._path))}"
+                raise StateError(what, "start the collector again to use it")
+            newest = connection.execute(select(func.max(deviations.c.revision))).scalar_one() or 0
+        if newest < self.revision:
+            _log.error("the disk lost %d changes of the store that were acknowledged", self.revision - newest)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed at the end, rolled back by an exception. Raises StateError. Writer thread only."""
+        if self._lost:
+            self._open_again()
+        try:
+            with self._driver:
+                yield self._driver
+        except sqlite3.Error as error:
+            self._let_go(error)
+            raise self.explain(error) from error
 
     def commit(
         self, incoming: Iterable[deviation_pb2.Deviation], statuses: Iterable[pb.AgentStatus]
     ) -> list[pb.StoredDeviation]:
         """See ``Store.commit``."""
         newest = fold(incoming)
-        try:
-            with self._driver:  # one transaction: committed at the end, rolled back by an exception
-                known, sizes = self._known([key[0] for key in newest])
-                changed = changes(newest, known, self.revision)
-                if changed:
-                    now = self.clock.stamp()
-                    written = [row(change, now) for change in changed]
-                    self._driver.executemany(_UPSERT, written)
-                    self._driver.execute(_COUNT, {"name": BYTES, "value": growth(written, sizes)})
-                if rows := [{"node": status.hello.node, "body": status.SerializeToString()} for status in statuses]:
-                    self._driver.executemany(_UPSERT_AGENT, rows)
-        except sqlite3.Error as error:
-            raise self.explain(error) from error
+        with self._writing() as driver:
+            known, sizes = self._known([key[0] for key in newest])
+            changed = changes(newest, known, self.revision)
+            if changed:
+                now = self.clock.stamp()
+                written = [row(change, now) for change in changed]
+                driver.executemany(_UPSERT, written)
+                driver.execute(_COUNT, {"name": BYTES, "value": growth(written, sizes)})
+            if rows := [{"node": status.hello.node, "body": status.SerializeToString()} for status in statuses]:
+                driver.executemany(_UPSERT_AGENT, rows)
         self.revision += len(changed)
         return changed
 
@@ -95,43 +156,37 @@ class SqliteStore(Store):
 
     def remove(self, candidates: Sequence[Candidate], cause: str) -> list[tuple[int, int]]:
         """See ``Store.remove``."""
-        try:
-            with self._driver:
-                revisions = json.dumps([one.revision for one in candidates])
-                removed = self._driver.execute(_DELETE, {"revisions": revisions}).fetchall()
-                more = [{"name": name, "value": value} for name, value in raised(cause, removed).items()]
-                self._driver.executemany(_COUNT, more)
-        except sqlite3.Error as error:
-            raise self.explain(error) from error
+        with self._writing() as driver:
+            revisions = json.dumps([one.revision for one in candidates])
+            removed = driver.execute(_DELETE, {"revisions": revisions}).fetchall()
+            more = [{"name": name, "value": value} for name, value in raised(cause, removed).items()]
+            driver.executemany(_COUNT, more)
         return [(revision, severity) for revision, severity, _ in removed]
 
     @contextmanager
     def transaction(self, tell: bool = False) -> Iterator[Connection]:
         """See ``Store.transaction``."""
+        if self._lost:
+            self._open_again()
         try:
             with self._writer.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
+            self._let_go(error)
             raise self.explain(error) from error
 
     def note(self, topic: str, bodies: Mapping[str, bytes | None]) -> None:
         """See ``Store.note``."""
         kept = [{"topic": topic, "name": name, "body": body} for name, body in bodies.items() if body is not None]
         gone = [{"topic": topic, "name": name} for name, body in bodies.items() if body is None]
-        try:
-            with self._driver:
-                self._driver.executemany(_UPSERT_NOTE, kept)
-                self._driver.executemany(_DROP_NOTE, gone)
-        except sqlite3.Error as error:
-            raise self.explain(error) from error
+        with self._writing() as driver:
+            driver.executemany(_UPSERT_NOTE, kept)
+            driver.executemany(_DROP_NOTE, gone)
 
     def count(self, more: Mapping[str, int]) -> None:
         """See ``Store.count``."""
-        try:
-            with self._driver:
-                self._driver.executemany(_COUNT, [{"name": name, "value": value} for name, value in more.items()])
-        except sqlite3.Error as error:
-            raise self.explain(error) from error
+        with self._writing() as driver:
+            driver.executemany(_COUNT, [{"name": name, "value": value} for name, value in more.items()])
 
     def newest(self) -> int:
         """See ``Store.newest``."""
@@ -141,21 +196,31 @@ class SqliteStore(Store):
         """See ``Store.wall_s``."""
         return time.time()
 
+    def read(self, query: Any) -> Sequence[Any]:
+        """See ``Store.read``. A disk that failed can mostly still be read; nothing is left open on it."""
+        try:
+            return super().read(query)
+        finally:
+            if self._lost:
+                self._readers.dispose()
+
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the database; neither the writer nor readers wait. Raises StateError."""
-        try:
-            with self._checkpointer.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-        except SQLAlchemyError as error:
-            raise self.explain(error) from error
+        with self._switching:
+            if self._lost:
+                return
+            try:
+                with self._checkpointer.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            except SQLAlchemyError as error:
+                raise self.explain(error) from error
 
     def close(self) -> None:
         """Close every connection; the write-ahead log is folded into the database."""
-        self._readers.dispose()
-        self._checkpointer.dispose()
-        self._connection.close()
-        self._writer.dispose()
-        self._lock.close()
+        if self._lost:
+            with suppress(StateError):  # not mended: as after a power cut
+                self._open_again()
+        self._disconnect()
 
     def explain(self, error: Exception) -> StateError:
         """See ``Store.explain``."""
@@ -224,6 +289,7 @@ def _sql(statement: Any) -> str:
     return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
 
 
+_STORE_ID = select(properties.c.value).where(properties.c.name == "store_id")
 _SIZE = func.length(deviations.c.body)
 _UPSERT = _insert_or_update(deviations, "id", "node")
 _UPSERT_AGENT = _insert_or_update(agents, "node")

@@ -6,6 +6,7 @@ killed and paused. Why another user: the server refuses to run as root.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -57,6 +58,7 @@ class Cluster:
     def __init__(self, programs: Path, parent: Path | None = None, *, synced: bool = False) -> None:
         self._programs = programs
         self._fsync = "on" if synced else "off"
+        self._addresses = "127.0.0.1"
         self.directory = Path(tempfile.mkdtemp(prefix="driftline-postgres-", dir=parent))
         self.data = self.directory / "data"
         with socket.socket() as free:
@@ -79,11 +81,17 @@ class Cluster:
         assert done.returncode == 0, done.stderr + done.stdout + (log.read_text()[-2000:] if log.exists() else "")
 
     def start(self) -> None:
-        options = f"-c fsync={self._fsync} -c listen_addresses=127.0.0.1 -c port={self.port} " + (
+        options = f"-c fsync={self._fsync} -c listen_addresses={self._addresses} -c port={self.port} " + (
             f"-c unix_socket_directories={self.directory} -c max_connections=60"
         )
         # pg_ctl's child keeps what it inherits: nothing of ours may be among it
         self._run("pg_ctl", "start", "--wait", "--silent", "-l", str(self.directory / "log"), "-o", options)
+
+    def let_in(self, network: str, address: str) -> None:
+        """Listen at ``address`` too, for those of ``network``, from the next start on."""
+        self._addresses += f",{address}"
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} scram-sha-256\n")
 
     def stop(self, mode: str = "fast") -> None:
         """``fast`` ends sessions and rolls back; ``immediate`` is a crash."""
@@ -94,7 +102,8 @@ class Cluster:
         main = int((self.data / "postmaster.pid").read_text().split("\n")[0])
         children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
         for pid in (main, *map(int, children)):
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # a session that has just ended
+                os.kill(pid, number)
 
     def url(self, database: str, tcp: bool = False) -> str:
         """Return what ``--store`` takes."""

@@ -20,6 +20,8 @@ import pytest
 
 from collector.cluster import NOBODY, Cluster, serve
 from collector.rig import PATIENCE, listing, sink, until
+from collector.test_follow import Tail
+from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector import vitals
 from driftline_collector.server import Collector, Looking
 from driftline_collector.storage import Keeping
@@ -153,35 +155,56 @@ def test_the_disk_of_postgresqls_log_is_full_and_the_server_dies(
     assert [one.startswith("the store works again") for one in complaints(caplog)] == [False, True]
 
 
+@contextlib.contextmanager
+def repaired(place: Path, image: Path) -> Iterator[None]:
+    """Unmount the ext4 at ``place``, which works once nobody has a file open on it, mend it, and mount it anew."""
+    until(lambda: subprocess.run(["umount", str(place)], capture_output=True).returncode == 0)
+    until(lambda: not subprocess.run(["losetup", "-j", str(image)], capture_output=True, text=True).stdout)
+    assert subprocess.run(["fsck.ext4", "-p", str(image)], capture_output=True).returncode in (0, 1)  # 1: mended
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+
+
 def test_sqlites_disk_turned_read_only(
     breakable: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel never lets such a file system be written again: the collector is started anew once it is repaired."""
+    """The kernel never writes such a file system again, and drops what it had not written: to it this is a power cut.
+    It is unmounted, mended and mounted below a collector that runs; what was acknowledged is there."""
     monkeypatch.setattr(vitals, "READY_SECONDS", 0.1)
     subprocess.run(["mount", "-o", "remount,errors=remount-ro", str(breakable)], check=True)
     collector = Collector(breakable / "state", looking=Looking("127.0.0.1:0"))
     agent = sink(collector.start())
-    sent = [samples.deviation() for _ in range(300)]
-    for one in sent:
-        agent.submit(one)
-    until(lambda: len(listing(collector.address)) == 300)
-    subprocess.run(["sync", "-f", str(breakable)], check=True)  # to it, this is a power cut
-    turn_read_only(breakable)
-    sent.append(samples.deviation())
-    agent.submit(sent[-1])
-    until(lambda: complaints(caplog))
-    until(lambda: readiness(collector)[0] == 503)
-    assert "disk I/O error" in readiness(collector)[1]
-    assert len(listing(collector.address)) == 300  # what is stored can still be read
-    collector.stop()
-    assert len(complaints(caplog)) == 1
-    image = tmp_path / "image"
-    subprocess.run(["umount", str(breakable)], check=True)
-    until(lambda: not subprocess.run(["losetup", "-j", str(image)], capture_output=True, text=True).stdout)
-    assert subprocess.run(["fsck.ext4", "-p", str(image)], capture_output=True).returncode in (0, 1)  # 1: mended
-    subprocess.run(["mount", "-o", "loop", str(image), str(breakable)], check=True)
-    again = Collector(breakable / "state", listen=collector.address)
-    again.start()
-    agent.stop(PATIENCE)
-    assert [item.deviation.id for item in listing(again.address)][::-1] == [one.id for one in sent]
-    again.stop()
+    follower = Tail(collector.address, pb.TailRequest(replay=True, follow=True))
+    try:
+        until(lambda: agent.connected)
+        subprocess.run(["sync", "-f", str(breakable)], check=True)  # the directory; not what comes now
+        sent = [samples.deviation() for _ in range(300)]
+        for one in sent:
+            agent.submit(one)
+        until(lambda: len(listing(collector.address)) == 300)
+        before = listing(collector.address)
+        turn_read_only(breakable)
+        sent.append(samples.deviation())
+        agent.submit(sent[-1])
+        until(lambda: complaints(caplog))
+        until(lambda: readiness(collector)[0] == 503)
+        assert listing(collector.address) == before  # what is stored can still be read
+        with repaired(breakable, tmp_path / "image"):
+            until(lambda: "is away" in readiness(collector)[1])
+            assert list(breakable.iterdir()) == []  # no new store where the disk was
+        until(lambda: readiness(collector) == (200, "ok\n"))
+        agent.stop(PATIENCE)
+        after = listing(collector.address)
+        assert after[1:] == before
+        assert [item.deviation.id for item in after][::-1] == [one.id for one in sent]
+        until(lambda: len(follower.ids) == 301)
+        assert follower.ids == [one.id for one in sent]
+        ill, well = complaints(caplog)
+        assert "disk I/O error; nothing is acknowledged, agents wait. Try: look at the disk" in ill
+        assert well.startswith("the store works again after ")
+        assert "that were acknowledged" not in caplog.text
+    finally:
+        follower.stop()
+        collector.stop()

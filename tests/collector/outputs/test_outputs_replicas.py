@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,8 @@ KILLS = 3
 class Replica:
     """``driftline collector`` with outputs and metrics, as a process; a new one each time it is started."""
 
-    def __init__(self, state: Path, url: str, outputs: Path) -> None:
+    def __init__(self, state: Path, url: str, outputs: Path, program: Sequence[str] = DRIFTLINE) -> None:
+        self._program = program
         self._arguments = ["--state", str(state), "--store", url, "--outputs", str(outputs)]
         self._log = state.with_suffix(".log")
         self.address = self._http = ""
@@ -34,7 +35,7 @@ class Replica:
     def start(self) -> None:
         with self._log.open("wb") as log:
             listen = ["--listen", self.address or "127.0.0.1:0", "--http", "127.0.0.1:0"]
-            self.process = subprocess.Popen([*DRIFTLINE, "collector", *listen, *self._arguments], stderr=log)
+            self.process = subprocess.Popen([*self._program, "collector", *listen, *self._arguments], stderr=log)
         pattern = r"listening on ([^ ,]+), .* on http://(\S+)"
         until(lambda: re.search(pattern, self.said) or self.process.poll() is not None)  # type: ignore[union-attr]
         found = re.search(pattern, self.said)
