@@ -46,6 +46,9 @@ falsealarms: $(STAMP) ## real servers, learned and watched: what is told without
 baselines: $(STAMP) ## make the starter baselines of baselines/ again, from real runs (NAMES="nginx redis": only these)
 	@PYTHONPATH=tests:. $(PYTHON) baselines/make.py $(NAMES)
 
+starters: $(STAMP) ## try the starter baselines against the real servers, at work and attacked (NAMES="nginx redis")
+	@PYTHONPATH=tests:. $(PYTHON) baselines/make.py --check $(NAMES)
+
 kernels: $(STAMP) ## try the sensor on other kernels under QEMU (slow; not part of `make test`; KERNELS="6.12": only these)
 	@PYTHONPATH=tests $(PYTHON) -m vm.matrix $(KERNELS)
 

@@ -3,19 +3,22 @@
 In: the servers of ``benchmarks.servers``. Out: NAME.yaml beside this file. As root: ``make baselines``, or
 ``PYTHONPATH=tests:. python baselines/make.py [NAME…]``. Each server runs alone in its container, learned by a real
 agent under requests, reloads, restarts and a crash; then what is the stand's own (its addresses, its site, its
-containers, times and counts) is taken out, and what a person must add is put in. Next: somebody reads the difference in
-git, then ``driftline baseline begin``.
+containers, times and counts) is taken out, and what a person must add is put in. With ``--check`` none is made: those
+there are tried (``check``). Next: somebody reads the difference in git, then ``driftline baseline begin``.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
+from baselines.check import LOUD, check
 from benchmarks.servers.every import STARTERS
 from benchmarks.servers.server import TLS
 from benchmarks.servers.stand import Container, Stand, standing
@@ -123,19 +126,54 @@ def _bare(entry: Entry) -> Entry:
 def _general(behaviour: Behaviour, decided: Reviewed) -> bool:
     if isinstance(behaviour, ConnectBehaviour):
         return decided.connects
-    return not any(behaviour.path == one or behaviour.path.startswith(f"{one}/") for one in (*STANDS, *decided.drop))
+    return not _of_stand(behaviour.path, decided)
 
 
-def main() -> None:
-    """Make those named, or all."""
+def _of_stand(path: str, decided: Reviewed) -> bool:
+    return any(path == one or path.startswith(f"{one}/") for one in (*STANDS, *decided.drop))
+
+
+def make(name: str) -> None:
+    """Make NAME.yaml anew."""
+    with standing() as stand:
+        made = starter(name, learn(stand, name))
+    (HERE / f"{name}.yaml").write_text(to_yaml(made))
+    print(f"{name}.yaml: {len(made.entries)} behaviours", flush=True)
+
+
+def try_out(name: str) -> bool:
+    """Say how NAME.yaml does; return whether it holds."""
+    found, decided = check(name), REVIEWED_BY_HAND[name]
+    strange = [one["sentence"] for one in found.told if one["severity"] in LOUD or not _explained(one, decided)]
+    holds = not (strange or found.missed)
+    print(f"{name}.yaml: {'holds' if holds else 'DOES NOT HOLD'}, {len(found.told)} told of its work", flush=True)
+    for sentence in strange:
+        print(f"  not the stand's own: {sentence}", flush=True)
+    for kind in found.missed:
+        print(f"  the attack was not told as {kind}", flush=True)
+    return holds
+
+
+def _explained(deviation: Mapping[str, Any], decided: Reviewed) -> bool:
+    """Whether it is the stand's own, or of a package in another version than the starter's."""
+    if deviation["kind"].startswith("connect."):
+        return not decided.connects
+    return "carried over" in deviation["sentence"] or _of_stand(deviation["what"], decided)
+
+
+def main() -> int:
+    """Make those named, or all; or try them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="try them against real servers, and change nothing")
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(STARTERS))
-    for name in parser.parse_args().names:
-        with standing() as stand:
-            made = starter(name, learn(stand, name))
-        (HERE / f"{name}.yaml").write_text(to_yaml(made))
-        print(f"{name}.yaml: {len(made.entries)} behaviours", flush=True)
+    arguments = parser.parse_args()
+    if arguments.check:
+        held = [try_out(name) for name in arguments.names]
+        return 0 if all(held) else 1
+    for name in arguments.names:
+        make(name)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

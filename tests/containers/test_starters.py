@@ -3,14 +3,13 @@ second."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from random import Random
 
 import pytest
+from baselines.check import LOUD, begin
 from benchmarks.servers.every import STARTERS
-from benchmarks.servers.stand import Container, Stand, standing
+from benchmarks.servers.stand import Container, standing
 
 from driftline.baseline.format.yamltext import from_yaml
 from driftline.baseline.keeping.store import BaselineStore
@@ -20,15 +19,6 @@ from rig.agent import Agent
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]  # the first run makes Debian images
 LEARN_SECONDS, QUIET_SECONDS = 12.0, 3.0
-LOUD = {"medium", "high", "critical"}
-
-
-def begin(stand: Stand, container: Container, name: str) -> None:
-    image = f"{container.image.name}@{container.image.digest}"
-    file = session.REPOSITORY / "baselines" / f"{name}.yaml"
-    words = ("baseline", "begin", image, str(file), "--reason", "a test", "--state-dir", str(stand.state))
-    done = subprocess.run([sys.executable, "-m", "driftline", *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def work(agent: Agent, container: Container) -> None:
