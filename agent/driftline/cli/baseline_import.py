@@ -16,7 +16,7 @@ from driftline.baseline.decisions import needing_review, take_in
 from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing.keys import PublicKey
-from driftline.baseline.signing.verification import read_envelope, read_statement, verify
+from driftline.baseline.signing.verification import read_envelope, read_statement, revision_in, verify
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
@@ -87,7 +87,7 @@ def _import_signed(store: BaselineStore, data: bytes, keys: tuple[PublicKey, ...
             print(f"new here: {_counted(given)}")
         else:
             refuse_to_widen(current, given, widen or bool(by))
-        store.install(given, data)
+        store.install(given, data, revision_in)
     print(f"{label(given)}: {numbered(given)}")
     for one in by:
         print(f"signed by {one.id} ({escape(one.name)})")

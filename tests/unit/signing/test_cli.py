@@ -207,6 +207,22 @@ def test_what_the_node_made_itself_gives_way_to_a_signed_one_of_any_number(node:
     assert node.one().revision == 2
 
 
+def test_a_rollback_gives_way_although_somebody_signed_what_it_went_back_to(node: Node) -> None:
+    """Its contents, and so its version, are those of the signed revision; it is not that revision."""
+    path = node.directory / "x.dsse.json"
+    more = {**baseline().entries, LoadBehaviour("/more.so"): entry()}
+    for one in (baseline(2), baseline(3, entries=more)):
+        path.write_bytes(signed("alice", one=one))
+        assert node.run("import", str(path), *keys(node, "alice")).status == 0
+    assert node.run("rollback", "nginx", "2", "--reason", "too wide").status == 0
+    assert node.one().revision == 4
+    again = baseline(4, entries=more)
+    path.write_bytes(signed("alice", one=again))
+    ran = node.run("import", str(path), *keys(node, "alice"))
+    assert ran.status == 0, ran.err
+    assert node.one() == again
+
+
 def test_import_without_trusted_keys_says_so_and_does_not_widen(node: Node) -> None:
     more = {**baseline().entries, LoadBehaviour("/more.so"): entry()}
     path = node.directory / "x.dsse.json"

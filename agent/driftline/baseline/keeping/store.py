@@ -186,11 +186,11 @@ class BaselineStore:
             return theirs  # made for many nodes: nothing that was seen on this one alone goes into it
         return adopt(baseline, theirs, seen.mtime_ns if seen else 0)
 
-    def install(self, baseline: Baseline, envelope: bytes) -> None:
+    def install(self, baseline: Baseline, envelope: bytes, revision_in: Callable[[bytes], int]) -> None:
         """Put a signed baseline in force exactly as it is, with its signatures. Raises StateError.
 
         In the place of a signed one it must be a later revision, or that very one. What this node made itself gives way
-        to it, whatever its number; its revisions are set aside.
+        to it, whatever its number; its revisions are set aside. ``revision_in``: which revision an envelope is of.
         """
         directory, version = self.directory(baseline.name), version_of(baseline)
         with self.locked(baseline.name), self._told("save", baseline.name):
@@ -198,7 +198,8 @@ class BaselineStore:
                 revoked.refuse(str(self.root.parent), baseline.name, version)
             now = history.header(directory / MSGPACK)
             if now is not None and now.revision >= baseline.revision and not self._is_there(directory, baseline):
-                if signatures.path_of(directory, now.version).exists():
+                there = signatures.read(directory, now.version, MAX_PLAIN_FILE)  # of another one after a rollback
+                if there is not None and revision_in(there) == now.revision:
                     what = f"revision {now.revision} of {escape(baseline.name)} is in force here, and signed"
                     raise StateError(f"{what}; this is revision {baseline.revision}", "sign it with a higher revision")
                 history.set_aside(directory)

@@ -22,7 +22,7 @@ from driftline.baseline.receiving.apart import Answer, Became, Request
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing import statement
 from driftline.baseline.signing.keys import SUFFIXES, PublicKey, load_trusted
-from driftline.baseline.signing.verification import read_envelope, read_statement, verify
+from driftline.baseline.signing.verification import read_envelope, read_statement, revision_in, verify
 from driftline.errors import SignatureError, StateError
 from driftline.text import escape
 from driftline.wire.pieces import inflate
@@ -46,7 +46,7 @@ def publish(request: Request) -> Answer:
     with store.locked(given.name):
         if not _is_noted(store, given):
             if request.signed:
-                store.install(given, data)
+                store.install(given, data, revision_in)
             else:
                 _commit(store, given, request)
             _note(store, given)

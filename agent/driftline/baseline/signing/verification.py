@@ -65,3 +65,11 @@ def read_statement(envelope: Envelope) -> Statement:
         return from_payload(envelope.payload)
     except DocumentError as error:
         raise SignatureError(f"no signed baseline: {error}") from error
+
+
+def revision_in(data: bytes) -> int:
+    """Return the revision an envelope is of, nothing in it verified; 0 if it is not of a baseline."""
+    try:
+        return read_statement(read_envelope(data)).baseline.revision
+    except SignatureError:
+        return 0
