@@ -11,10 +11,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rig import leftovers
+from rig import leftovers, turns
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
 _NEEDS = {
     "kernel": ("runc", "busybox", "cc", "bpftool"),
@@ -39,14 +43,50 @@ def _markers(item: pytest.Item) -> list[str]:
     return [marker for marker in _NEEDS if item.get_closest_marker(marker)]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("DRIFTLINE_KERNEL_TESTS", "") not in _STATES:
         raise pytest.UsageError("DRIFTLINE_KERNEL_TESTS must be unset, 0 or 1")
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Worker(config))
+
+
+class _Worker:
+    """One of several processes that share the suite: each test waits for its turn, before its time limit begins."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._turns: turns.Turns | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        if self._turns is None:  # a worker's own directory is in the one of the whole run
+            factory: pytest.TempPathFactory = self._config._tmp_path_factory  # type: ignore[attr-defined]
+            self._turns = turns.Turns(factory.getbasetemp().parent)
+        self._turns.take(item)
+        return (yield)
+
+    def pytest_unconfigure(self) -> None:
+        if self._turns is not None:
+            self._turns.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Each file is run by one worker, in the order below; all that must run alone by one as well."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return turns.unit_of_work(nodeid)
+
+    config.option.loadscopereorder = False
+    return Scheduler(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests come last: a thread gRPC starts in their network namespace stays there, and would serve others."""
-    items.sort(key=lambda item: UNIT in item.path.parents)
+    """First what needs the machine alone. Unit tests come last: a thread gRPC starts in their network namespace stays
+    there, and would serve others."""
+    items.sort(key=lambda item: (not turns.alone(item.path), UNIT in item.path.parents))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

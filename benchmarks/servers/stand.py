@@ -187,7 +187,6 @@ def standing() -> Iterator[Stand]:
         undo.callback(mounts.discard, directory)
         net = undo.enter_context(network.veth())
         undo.enter_context(_backend(net.host))
-        undo.callback(_remove_empty, Path("/run/containerd/runc") / NAMESPACE)  # runc's own, which the shim leaves
         daemon = undo.enter_context(containerd.running())
         stand = Stand(daemon, net, directory)
         try:
@@ -195,11 +194,6 @@ def standing() -> Iterator[Stand]:
         finally:
             for one in stand.containers.values():
                 one.close()
-
-
-def _remove_empty(directory: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        directory.rmdir()
 
 
 @contextlib.contextmanager

@@ -26,7 +26,6 @@ from rig.containerd import Containerd, RunOptions, Task
 from rig.images import Image
 
 IMAGE = "localhost/driftwood:1"
-NAMESPACE = "driftline-demo"  # of containerd, and so the cgroup above the service: the agent watches only that one
 PACKAGES = ("python3", "dash", "coreutils")
 LEARN_SECONDS, QUIET_SECONDS, HEARTBEAT_SECONDS = 8, 3, 1
 _READY_SECONDS = 30.0
@@ -120,7 +119,7 @@ def standing(say: Callable[[str], None], on_deviation: Callable[[str], None]) ->
         net = undo.enter_context(network.veth())
         undo.enter_context(traffic.listening(net.host))
         daemon = undo.enter_context(containerd.running())
-        daemon.pull(image, NAMESPACE)
+        daemon.pull(image)
         say("starting driftline collector, tail and agent")
         collector, agent = _driftline(undo, directory, daemon, on_deviation)
         say(f"running the service as a container of {image.name} ({image.digest[:19]}…)")
@@ -144,7 +143,7 @@ def _driftline(
     learning = ("--learn-seconds", str(LEARN_SECONDS), "--learn-quiet-seconds", str(QUIET_SECONDS))
     engine = ("--containerd-socket", str(daemon.socket), "--heartbeat-seconds", str(HEARTBEAT_SECONDS))
     # Other containers of this machine, and what is lost of them, are not the demo's business.
-    scope = ("--watched-roots", NAMESPACE, "--state-dir", str(directory / "agent"), "--node", "demo")
+    scope = ("--watched-roots", session.NAMESPACE, "--state-dir", str(directory / "agent"), "--node", "demo")
     agent = start("agent", "--collector", collector, *scope, *engine, *learning)
     agent.wait_for(r"^driftline agent: (armed .*)$")
     return collector, agent
@@ -174,7 +173,6 @@ def _options(directory: Path, net: network.Network) -> RunOptions:
     token.mkdir()
     (token / "token").write_text("eyJhbGciOiJub25lIn0.e30.")
     return RunOptions(
-        namespace=NAMESPACE,
         network=net.namespace,
         volumes={"/run/secrets/kubernetes.io/serviceaccount": token},
         environment={

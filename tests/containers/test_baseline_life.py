@@ -25,7 +25,6 @@ from unit.inventory.roots import fill
 
 pytestmark = pytest.mark.containers
 
-NAMESPACE = "driftline-life"  # of containerd, and so the cgroup above: the agent watches only that one
 SERVICE = """#!/bin/sh
 cat /etc/common
 {version}
@@ -84,7 +83,7 @@ class Node:
         layers = [*reversed(rootfs.default_layers()), layer]
         options = images.ImageOptions(entrypoint=["/bin/sh", "/service"])
         image = images.build(f"localhost/life:{version}", layers, options, self.directory / f"{version}.tar")
-        self.daemon.pull(image, NAMESPACE)
+        self.daemon.pull(image)
         self.digests[image.name] = image.digest
         return image.name
 
@@ -100,7 +99,6 @@ class Node:
             "io.kubernetes.container.name": "app",
         }
         options = containerd.RunOptions(
-            namespace=NAMESPACE,
             volumes={"/orders": orders, "/volume": volume},
             labels=labels if workload else {},
         )
@@ -108,7 +106,7 @@ class Node:
 
     def agent(self, seconds: float, quiet: float = 1.0, *options: str) -> Agent:
         """An agent that learns for ``seconds``."""
-        scope = ("--watched-roots", NAMESPACE, "--containerd-socket", str(self.daemon.socket), "--no-inventory")
+        scope = ("--containerd-socket", str(self.daemon.socket), "--no-inventory")
         learn = ("--learn-seconds", str(seconds), "--learn-quiet-seconds", str(quiet))
         return Agent(self.state, *learn, *scope, "--identify-seconds", "3", *options)
 

@@ -16,6 +16,7 @@ from driftline.baseline.format.yamltext import from_yaml
 from driftline.baseline.schema import Standing
 from driftline.nouns import ExecBehaviour, OpenBehaviour
 from driftline.source import read_notes, replay
+from rig import session
 from rig.runc import RuncContainer
 
 pytestmark = pytest.mark.containers
@@ -35,7 +36,7 @@ def place() -> Iterator[Path]:
 def captured(place: Path) -> tuple[Path, str]:
     """A capture, and the id of the container in it that is ours: others run on this machine too."""
     file = place / "x.cap"
-    command = [sys.executable, "-m", "driftline", "capture", str(file)]
+    command = [sys.executable, "-m", "driftline", "capture", str(file), "--watched-roots", session.NAMESPACE]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as recorder:
         assert recorder.stderr
         assert "recording" in recorder.stderr.readline()

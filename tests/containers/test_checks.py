@@ -26,7 +26,6 @@ from unit.inventory.roots import fill
 
 pytestmark = pytest.mark.containers
 
-NAMESPACE = "driftline-checks"  # of containerd, and so the cgroup above: the agent watches only that one
 ALWAYS_LEARNING = ("--learn-seconds", "600")
 BRIEF = ("--learn-seconds", "2", "--learn-quiet-seconds", "1")
 PACKAGES = ["dash", "coreutils", "bash", "dpkg", "tar", "wget", "openssh-server", "python3-minimal"]
@@ -49,19 +48,19 @@ def image_of(daemon: containerd.Containerd, name: str, directory: Path, added: P
     """An image of the packages above, and what a Dockerfile put on top."""
     layers = [base(), added] if added is not None else [base()]
     built = images.build(f"localhost/{name}:1", layers, images.ImageOptions(entrypoint=argv), directory / f"{name}.tar")
-    daemon.pull(built, NAMESPACE)
+    daemon.pull(built)
     built.tar.unlink()
     return built
 
 
 def agent_of(daemon: containerd.Containerd, state: Path, *options: str) -> Agent:
-    scope = ("--watched-roots", NAMESPACE, "--containerd-socket", str(daemon.socket), "--identify-seconds", "3")
+    scope = ("--containerd-socket", str(daemon.socket), "--identify-seconds", "3")
     return Agent(state, *scope, *options)
 
 
 def run(daemon: containerd.Containerd, image: images.Image, **options: Any) -> containerd.Task:
     name = f"{image.name.partition('/')[2].partition(':')[0]}-{os.getpid()}"
-    return daemon.run(image.name, name, containerd.RunOptions(namespace=NAMESPACE, **options))
+    return daemon.run(image.name, name, containerd.RunOptions(**options))
 
 
 def learned(state: Path, image: images.Image) -> Baseline:

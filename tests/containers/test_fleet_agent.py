@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from containers.test_baseline_life import NAMESPACE, Node, applet
+from containers.test_baseline_life import Node, applet
 from driftline.baseline.format.canonical import from_msgpack, to_msgpack, version_of
 from driftline.baseline.keeping.revoked import Revoked
 from driftline.baseline.keeping.store import BaselineStore
@@ -166,7 +166,7 @@ def collector() -> Iterator[Collector]:
 
 def agent(node: Node, collector: Collector, state: Path, *options: str) -> Agent:
     """An agent that learns for two seconds."""
-    scope = ("--watched-roots", NAMESPACE, "--containerd-socket", str(node.daemon.socket), "--no-inventory")
+    scope = ("--containerd-socket", str(node.daemon.socket), "--no-inventory")
     learn = ("--learn-seconds", "2", "--learn-quiet-seconds", "1", "--identify-seconds", "3", "--fold-seconds", "0")
     way = ("--collector", collector.address, "--heartbeat-seconds", "1")
     return Agent(state, *learn, *scope, *way, *options, standalone=False)
@@ -237,7 +237,7 @@ def test_where_the_image_never_ran_it_is_judged_from_the_first_second(node: Node
         learning = node.run(image)
         learning.do("words")
         first.wait_line(f"detecting {image}", 90)
-        node.daemon.remove(learning.task.id, NAMESPACE)
+        node.daemon.remove(learning.task.id)
     one, fresh = node.baseline(image), node.directory / "fresh"
     fresh.mkdir()
     trust(fresh / "trust", "alice")

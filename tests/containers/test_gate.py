@@ -35,9 +35,10 @@ def place() -> Iterator[Path]:
 def driftline(place: Path, *words: object) -> subprocess.CompletedProcess[str]:
     temporary = place / "tmp"
     temporary.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "driftline", "baseline", *map(str, words)]
+    command = [sys.executable, "-m", "driftline", "baseline", str(words[0]), "--watched-roots", session.NAMESPACE]
+    environment = {**os.environ, "TMPDIR": str(temporary), "CONTAINERD_NAMESPACE": session.NAMESPACE}  # for ctr
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=100, check=False, env={**os.environ, "TMPDIR": str(temporary)}
+        [*command, *map(str, words[1:])], capture_output=True, text=True, timeout=100, check=False, env=environment
     )
     assert list(temporary.iterdir()) == [], done.stderr
     return done
@@ -111,10 +112,9 @@ def test_a_program_that_is_not_there_is_said(place: Path, baseline: Path) -> Non
 
 
 def test_an_engine_runs_the_image_and_names_it(place: Path, request: pytest.FixtureRequest) -> None:
-    """The command's containers are in containerd's default namespace, and so are their cgroups: a parent stays."""
     layers = list(reversed(rootfs.default_layers()))
-    before = cgroups.claim("/default/gate")
-    request.addfinalizer(lambda: cgroups.remove("/default/gate", keep=before))
+    before = cgroups.claim(f"/{session.NAMESPACE}/gate")
+    request.addfinalizer(lambda: cgroups.remove(f"/{session.NAMESPACE}/gate", keep=before))
     image = images.build("localhost/gate:2", layers, images.ImageOptions(), place / "i.tar")
     with containerd.running() as daemon:
         daemon.pull(image)

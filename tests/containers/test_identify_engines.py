@@ -22,6 +22,8 @@ POD = {
     "io.kubernetes.pod.namespace": "shop",
     "io.kubernetes.container.name": "app",
 }
+OTHER = f"{session.TOKEN}-lab"
+ROOTS = (*WATCHED_ROOTS, session.NAMESPACE)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> images.Image:
 @pytest.fixture(scope="module")
 def daemon(image: images.Image) -> Iterator[containerd.Containerd]:
     with containerd.running() as running:
-        for namespace in ("default", "lab"):
+        for namespace in (session.NAMESPACE, OTHER):
             running.pull(image, namespace)
         yield running
 
@@ -42,10 +44,10 @@ def daemon(image: images.Image) -> Iterator[containerd.Containerd]:
 def name_all(daemon: containerd.Containerd, tasks: list[containerd.Task], expected: int) -> dict[int, Subject]:
     """Ask for the subjects of ``tasks`` as the agent does, from what the hierarchy lists."""
     woken = threading.Event()
-    resolver = Resolver([Containerd(str(daemon.socket))], 3.0, WATCHED_ROOTS, woken.set)
+    resolver = Resolver([Containerd(str(daemon.socket))], 3.0, ROOTS, woken.set)
     resolver.start()
     ids = {task.cgroup_id for task in tasks}
-    for cgroup in hierarchy.find().watched(WATCHED_ROOTS):
+    for cgroup in hierarchy.find().watched(ROOTS):
         if cgroup.cgroup in ids:
             resolver.request(cgroup.cgroup, cgroup.path, 0, attached_late=True)
     found: dict[int, Subject] = {}
@@ -64,11 +66,11 @@ def test_containers_of_any_namespace_and_cgroup_are_named(daemon: containerd.Con
     hexadecimal = (session.TOKEN.encode().hex() + "4f0c" * 16)[:64]
     scope = f"/{session.TOKEN}.slice/cri-containerd-{hexadecimal}.scope"
     plain = daemon.run(image.name, identifier)
-    pod = daemon.run(image.name, hexadecimal, containerd.RunOptions(namespace="lab", labels=POD, cgroup=scope))
+    pod = daemon.run(image.name, hexadecimal, containerd.RunOptions(namespace=OTHER, labels=POD, cgroup=scope))
     found = name_all(daemon, [plain, pod], 2)
     assert found[plain.cgroup_id] == Subject(
         plain.cgroup_id,
-        f"/default/{identifier}",
+        f"/{session.NAMESPACE}/{identifier}",
         engine="containerd",
         container_id=identifier,
         name=identifier,

@@ -14,7 +14,6 @@ from unit.inventory.roots import fill
 
 pytestmark = pytest.mark.containers
 
-NAMESPACE = "driftline-inventory"  # of containerd, and so the cgroup above: the agent watches only that one
 LEARN = ("--learn-seconds", "1.5", "--learn-quiet-seconds", "0.5")
 TOOL = "/usr/local/bin/tool"
 SCRIPT = f"/usr/bin/uname; {TOOL}; /usr/local/bin/script; true"
@@ -35,11 +34,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> images.Image:
 def test_deviations_name_the_package_or_that_there_is_none(image: images.Image, tmp_path: Path) -> None:
     sboms = fill(tmp_path / "sboms", {f"{image.digest.replace(':', '-')}.cdx.json": FOREIGN})
     with containerd.running() as daemon:
-        daemon.pull(image, NAMESPACE)
-        scope = ("--watched-roots", NAMESPACE, "--containerd-socket", str(daemon.socket), "--sbom-dir", str(sboms))
+        daemon.pull(image)
+        scope = ("--containerd-socket", str(daemon.socket), "--sbom-dir", str(sboms))
         with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "3") as agent:
-            options = containerd.RunOptions(namespace=NAMESPACE)
-            task = daemon.run(image.name, f"owned-{os.getpid()}", options)
+            task = daemon.run(image.name, f"owned-{os.getpid()}")
             agent.wait_line(f"detecting {image.name}")
             mismatch = agent.wait_deviation("image.sbom_mismatch", image.name)
             assert "only 0% of the distribution packages it lists are in the image" in mismatch["sentence"]
@@ -57,19 +55,19 @@ def test_deviations_name_the_package_or_that_there_is_none(image: images.Image, 
 
 def test_a_container_that_ran_before_the_agent_is_read_too(image: images.Image, tmp_path: Path) -> None:
     with containerd.running() as daemon:
-        daemon.pull(image, NAMESPACE)
-        daemon.run(image.name, f"owned-{os.getpid()}", containerd.RunOptions(namespace=NAMESPACE))
-        scope = ("--watched-roots", NAMESPACE, "--containerd-socket", str(daemon.socket))
+        daemon.pull(image)
+        daemon.run(image.name, f"owned-{os.getpid()}")
+        scope = ("--containerd-socket", str(daemon.socket))
         with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "3") as agent:
             agent.wait(lambda: list((tmp_path / "state/inventories").glob("*.msgpack")))
 
 
 def test_it_can_be_switched_off(image: images.Image, tmp_path: Path) -> None:
     with containerd.running() as daemon:
-        daemon.pull(image, NAMESPACE)
-        scope = ("--watched-roots", NAMESPACE, "--containerd-socket", str(daemon.socket), "--no-inventory")
+        daemon.pull(image)
+        scope = ("--containerd-socket", str(daemon.socket), "--no-inventory")
         with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "3") as agent:
-            task = daemon.run(image.name, f"owned-{os.getpid()}", containerd.RunOptions(namespace=NAMESPACE))
+            task = daemon.run(image.name, f"owned-{os.getpid()}")
             agent.wait_line(f"detecting {image.name}")
             daemon.exec(task, ["/usr/bin/dash", "-c", SCRIPT])
             agent.wait_deviation("exec.unknown", TOOL)

@@ -13,7 +13,7 @@ from driftline.nouns import DnsEvent
 from driftline.probe.loader import load_program
 from driftline.probe.object import ProgramSpec
 from driftline.probe.targets import Targets
-from kernel.watching import Box, Seen, Watch
+from kernel.watching import ROOT, Box, Seen, Watch
 from rig import dns
 from rig.bundle import ContainerOptions
 
@@ -123,7 +123,7 @@ def test_a_kernel_that_refuses_the_program_costs_the_names_alone(
         return load_program(program, maps, targets)
 
     monkeypatch.setattr("driftline.probe.loader.load_program", refuse)
-    with sensors(watched_roots=("driftline-dns",)) as watch, watch.box(HOST) as box:
+    with sensors(watched_roots=(f"{ROOT}-dns",)) as watch, watch.box(HOST) as box:
         assert watch.sensor.shortcomings() == [
             "DNS answers are not seen, so addresses are told without their names: "
             "program on_dns was refused by the kernel: Invalid argument"
@@ -138,7 +138,7 @@ def test_a_flood_is_held_back_counted_and_hides_nothing_else(
 ) -> None:
     """done = seen + held back, exactly; execs and connects have a bucket of their own."""
     monkeypatch.setattr("driftline.probe.sensor.DNS_RATE", 5)
-    with sensors(watched_roots=("driftline-dns",)) as watch, watch.box(HOST) as box, dns.server(V4, lambda _q: ANSWER):
+    with sensors(watched_roots=(f"{ROOT}-dns",)) as watch, watch.box(HOST) as box, dns.server(V4, lambda _q: ANSWER):
         seen = box.see(["/work/k_asks", "connected", V4, "53", "97"])
         held, answers = watch.sensor.held_back(box.subject)
         assert len(heard(seen)) < 97

@@ -26,6 +26,7 @@ from rig.runc import RuncContainer
 
 CAPTURES = Path(__file__).parent / "captures"
 IMAGE = "localhost/golden:1"
+NAMESPACE = "default"  # of containerd, and so the cgroup above: the agent's own default watches it
 SERVICE = (
     "read x </data/one; echo started >/tmp/log; cat /etc/hostname; /work/connects udp 127.0.0.1 53 1; exec /work/idle"
 )
@@ -91,18 +92,20 @@ def from_start(daemon: containerd.Containerd, name: str, do: Callable[..., None]
     """A capture of a container's whole life."""
     ours: set[int] = set()
     with capturing(name, daemon.socket, ours):
-        task = daemon.run(IMAGE, f"golden-{name}", containerd.RunOptions(argv=["/bin/sh", "-c", SERVICE]))
+        task = daemon.run(
+            IMAGE, f"golden-{name}", containerd.RunOptions(argv=["/bin/sh", "-c", SERVICE], namespace=NAMESPACE)
+        )
         ours.add(task.cgroup_id)
         do(daemon, task)
-        daemon.remove(task.id)
+        daemon.remove(task.id, NAMESPACE)
 
 
 def late(daemon: containerd.Containerd) -> None:
     """A container that ran before the capture."""
-    task = daemon.run(IMAGE, "golden-late", containerd.RunOptions(argv=["/bin/sh", "-c", SERVICE]))
+    task = daemon.run(IMAGE, "golden-late", containerd.RunOptions(argv=["/bin/sh", "-c", SERVICE], namespace=NAMESPACE))
     with capturing("late", daemon.socket, {task.cgroup_id}):
         usual(daemon, task)
-    daemon.remove(task.id)
+    daemon.remove(task.id, NAMESPACE)
 
 
 def pod(socket: Path) -> None:
@@ -125,7 +128,7 @@ def main() -> None:
     layers = list(reversed(rootfs.default_layers()))
     image = images.build(IMAGE, layers, images.ImageOptions(), directory / "image.tar")
     with containerd.running() as daemon:
-        daemon.pull(image)
+        daemon.pull(image, NAMESPACE)
         from_start(daemon, "usual", usual)
         from_start(daemon, "attack", attack)
         late(daemon)

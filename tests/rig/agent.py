@@ -37,12 +37,14 @@ def _share(cache: Path) -> None:
 class Agent:
     """``driftline agent`` with ``options``. A context manager; stopped by SIGTERM at the end.
 
-    ``compiled``: it finds the programs that an earlier agent of the rig compiled.
+    It watches the containers of this process's rig alone. ``compiled``: it finds the programs that an earlier agent of
+    the rig compiled.
     """
 
     def __init__(self, state: Path, *options: str, standalone: bool = True, compiled: bool = True) -> None:
         mode = ["--standalone"] if standalone else []
-        defaults = ["--state-dir", str(state), "--identify-seconds", "0.5", "--node", "test", "--http", ""]
+        scope = ["--watched-roots", session.NAMESPACE]
+        defaults = ["--state-dir", str(state), "--identify-seconds", "0.5", "--node", "test", "--http", "", *scope]
         self._command = [sys.executable, "-m", "driftline", "agent", *mode, *defaults, *options]
         self._programs = state / "cache" if compiled else None
         self.deviations: list[dict[str, Any]] = []

@@ -43,7 +43,7 @@ class ContainerOptions:
 
 
 def config(options: ContainerOptions, rootfs: Path, cgroup: str) -> dict[str, object]:
-    """Return config.json's content for a container with its root at ``rootfs`` in ``cgroup`` ("/default/x")."""
+    """Return config.json's content for a container with its root at ``rootfs`` in ``cgroup`` ("/node/x")."""
     names = _NAMESPACES if options.host_network else (*_NAMESPACES, "network")
     return {
         "ociVersion": "1.0.2",

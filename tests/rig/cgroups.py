@@ -1,6 +1,6 @@
 """Cgroup directories of containers, in every hierarchy of the host, v1 and v2.
 
-In: a path inside the hierarchies ("/default/x"). Out: the cgroup2 id, and removal of what a container made.
+In: a path inside the hierarchies ("/node/x"). Out: the cgroup2 id, and removal of what a container made.
 Why: runc joins the same path in every mounted hierarchy, and leaves parents it made behind. Next: ``runc``.
 """
 
@@ -37,7 +37,7 @@ def cgroup2_root() -> Path:
 
 
 def directory(path: str) -> Path:
-    """The cgroup2 directory of ``path`` ("/default/x")."""
+    """The cgroup2 directory of ``path`` ("/node/x")."""
     return cgroup2_root() / path.lstrip("/")
 
 

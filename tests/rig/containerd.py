@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -21,6 +22,7 @@ from rig.images import Image
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _RUN_SECONDS = 60.0
+_RUNC = Path("/run/containerd/runc")  # runc's own state by namespace, which shims leave
 _CRI = "io.containerd.grpc.v1.cri"
 _CONFIG = """version = 2
 root = "{directory}/root"
@@ -43,7 +45,7 @@ class RunOptions:
     """How a container is run. ``volumes``: path in the container → path on the host, bind mounted."""
 
     argv: Sequence[str] = ()  # empty: the image's entrypoint
-    namespace: str = "default"
+    namespace: str = session.NAMESPACE
     network: Path | None = None  # file of a network namespace; None: the host's
     volumes: Mapping[str, Path] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class Containerd:
         self.socket = directory / "containerd.sock"
         self._containers = contextlib.ExitStack()
 
-    def pull(self, image: Image, namespace: str = "default") -> None:
+    def pull(self, image: Image, namespace: str = session.NAMESPACE) -> None:
         """Import ``image`` and give it a repository digest, as a pull from a registry would."""
         self.ctr("images", "import", "--snapshotter", "overlayfs", image.tar, namespace=namespace)
         by_digest = f"{image.name.rpartition(':')[0]}@{image.digest}"
@@ -84,6 +86,7 @@ class Containerd:
         """Run ``image`` in the background as container ``identifier``."""
         chosen = options or RunOptions()
         cgroup = chosen.cgroup or f"/{chosen.namespace}/{identifier}"
+        self._containers.callback(_remove_state, _RUNC / chosen.namespace, identifier)
         self._containers.callback(_remove_cgroup, cgroup, cgroups.claim(cgroup))
         self._containers.callback(self.remove, identifier, chosen.namespace)
         with session.machine_lock():
@@ -99,13 +102,13 @@ class Containerd:
         """Send a signal to the container's init."""
         self.ctr("task", "kill", "--signal", str(int(number)), task.id, namespace=task.namespace)
 
-    def remove(self, identifier: str, namespace: str = "default") -> None:
+    def remove(self, identifier: str, namespace: str = session.NAMESPACE) -> None:
         """Kill and delete a container; one that is gone already is no error."""
         self.ctr("task", "rm", "--force", identifier, namespace=namespace, check=False)
         self.ctr("container", "rm", identifier, namespace=namespace, check=False)
 
     def ctr(
-        self, *argv: str | Path, namespace: str = "default", check: bool = True
+        self, *argv: str | Path, namespace: str = session.NAMESPACE, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run ctr against this daemon; ``RuntimeError`` with its words when it fails."""
         command = ["ctr", "--address", self.socket, "--namespace", namespace, *argv]
@@ -184,6 +187,12 @@ def _words(options: RunOptions) -> list[str]:
 def _remove_cgroup(path: str, before: frozenset[Path]) -> None:
     with session.machine_lock():
         cgroups.remove(path, keep=before)
+
+
+def _remove_state(namespace: Path, identifier: str) -> None:
+    shutil.rmtree(namespace / identifier, ignore_errors=True)  # there if the daemon was killed
+    with contextlib.suppress(OSError):  # another container of the namespace is there still, or it never came to one
+        namespace.rmdir()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -52,7 +52,8 @@ def _directories() -> list[str]:
 
 
 def _cgroups() -> list[str]:
-    return [f"cgroup {path}" for path in cgroups.left()]
+    named = (path for root in cgroups.hierarchies() for path in root.glob(f"*{session.TOKEN}*"))
+    return [f"cgroup {path}" for path in dict.fromkeys((*cgroups.left(), *named))]
 
 
 def _links() -> list[str]:

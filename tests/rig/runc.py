@@ -35,7 +35,7 @@ class RuncContainer:
 
     ``lower``: image layers, topmost first (default: workloads over busybox). ``upper``: an empty directory on the file
     system that shall hold the writable layer (default: disk). ``cgroup``: path in the hierarchies (default
-    ``/default/ID``, as containerd has it).
+    ``/NAMESPACE/ID``, as containerd has it).
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RuncContainer:
     ) -> None:
         self.id = identifier or f"{session.TOKEN}-{next(_numbers)}"
         self.options = options or ContainerOptions()
-        self.cgroup = cgroup or f"/default/{self.id}"
+        self.cgroup = cgroup or f"/{session.NAMESPACE}/{self.id}"
         self.cgroup_id = 0
         self.pid = 0  # of its init, on the host
         self._lower = lower

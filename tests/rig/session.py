@@ -23,6 +23,10 @@ TOKEN = f"{os.environ.get('DRIFTLINE_RIG_TOKEN', 'dlrig')}{os.getpid()}r"
 """In the name of every container, directory and socket of this process. A test that runs the rig in another process
 gives it this as DRIFTLINE_RIG_TOKEN: then the other's leftovers are found too. The last letter tells 12 from 123."""
 
+NAMESPACE = f"{TOKEN}-node"
+"""Of containerd, and so the top-level cgroup of this process's containers: its agents watch only that one. Two runs on
+one machine share no cgroup, so neither sees the other's containers nor waits for the other to remove a parent."""
+
 _LOCK_FILE = "/tmp/driftline-rig.lock"  # one for all checkouts on the machine: cgroups are machine-wide
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -89,7 +93,7 @@ def reap(name: str) -> None:
 
 @contextlib.contextmanager
 def machine_lock(path: str = _LOCK_FILE) -> Iterator[None]:
-    """Hold the machine's rig lock: one run must not remove ``/default`` while another makes ``/default/x`` in it."""
+    """Hold the machine's rig lock: nobody may remove a cgroup ``/a`` while somebody makes ``/a/x`` in it."""
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
