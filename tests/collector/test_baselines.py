@@ -228,6 +228,7 @@ def test_decisions_and_outcomes_outlive_the_collector(tmp_path: Path) -> None:
     people.publish(one)
     people.revoke("sha256:" + "0" * 64)
     until(lambda: people.summary().nodes_taken and people.summary().nodes_learned)
+    until(lambda: [one.nodes_taken for one in people.get().progress] == [1])  # else it is told again, as it must be
     for each in (agent, people):
         each.stop() if isinstance(each, BaselineAgent) else each.close()
     running.stop()

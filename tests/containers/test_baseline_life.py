@@ -166,7 +166,7 @@ def test_two_containers_learn_together_and_an_approval_silences_while_the_agent_
             *("baseline", "approve", found.key, "--all-needs-review", "--any-content"),
             *("--reason", "ours", "--author", "alice"),
         )
-        agent.wait_line("revision 2 is in force (approve by alice)", 2)
+        agent.wait_line("revision 2 is in force (approve by alice)")
         before = [one["id"] for one in agent.deviations]
         two.do("dropped", "sum")
         agent.wait(lambda: [one for one in agent.deviations if one["id"] not in before and "factor" in one["what"]])

@@ -119,7 +119,7 @@ def test_what_was_learned_here_counts_until_somebody_signs(node: Node, image: st
         assert "what this node learned itself is in force until somebody does" in found["sentence"]
         assert told_of_factor(agent, service) == 1
         sign(node, image, "alice")
-        agent.wait(lambda: node.state.joinpath("signed").rglob("envelope.dsse.json"))
+        agent.wait(lambda: list(node.state.joinpath("signed").rglob("envelope.dsse.json")))
         commit_more(node, image)
         refused(agent, "nobody signed revision 2")
         assert told_of_factor(agent, service) == 2
