@@ -18,7 +18,7 @@ demo: $(STAMP) ## learn a real container, attack it, watch the deviations arrive
 	@$(PYTHON) deploy/demo/demo.py $(if $(KEEP),--keep)
 
 test: $(STAMP) ## the whole test suite (DRIFTLINE_KERNEL_TESTS=1: a kernel or container test that cannot run fails)
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2
 
 lint: $(STAMP) ## format, lint, types, import contracts, proto, C
 	ruff format --check .
