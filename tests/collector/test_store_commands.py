@@ -13,6 +13,7 @@ import alembic.command as alembic
 import pytest
 from alembic.config import Config
 
+from collector.baseline_agent import People, content, learned
 from collector.cluster import PASSWORD, Cluster
 from collector.rig import DRIFTLINE, PATIENCE, CollectorProcess, listing, sink
 from collector.test_postgres_store import address
@@ -45,9 +46,31 @@ def ids(address: str) -> list[str]:
     return [item.deviation.id for item in listing(address)][::-1]
 
 
+PUBLISHED = learned("/etc/a")
+REVOKED = "sha256:" + "0" * 64
+DECIDED = (content(PUBLISHED), [REVOKED])
+
+
+def decide(address: str) -> None:
+    """Publish a baseline and revoke another one."""
+    people = People(address)
+    people.publish(PUBLISHED)
+    people.revoke(REVOKED)
+    people.close()
+
+
+def decided(address: str) -> tuple[bytes, list[str]]:
+    """The published baseline, and which are revoked."""
+    people = People(address)
+    found = people.fetch(published=True).data, [one.version for one in people.get().revocations]
+    people.close()
+    return found
+
+
 def test_a_backup_of_a_running_collector_is_put_back(process: CollectorProcess, tmp_path: Path) -> None:
     state, copy = tmp_path / "state", tmp_path / "copy.db"
     first = deliver(process.start(), 101)
+    decide(process.address)
     status, said = run("backup", copy, "--state", state)
     assert (status, said.startswith(f"the store is in {copy}")) == (0, True), said
     assert run("backup", copy, "--state", state)[0] == 2
@@ -58,6 +81,7 @@ def test_a_backup_of_a_running_collector_is_put_back(process: CollectorProcess, 
     status, said = run("restore", copy, "--state", state)
     assert (status, "the one before is " in said) == (0, True), said
     assert ids(process.start()) == first
+    assert decided(process.address) == DECIDED
     process.end()
 
 
@@ -154,6 +178,7 @@ def test_the_documented_way_back_from_a_dump_works(cluster: Cluster, database: s
     url, dump = cluster.url(database), tmp_path / "dump"
     process = CollectorProcess(tmp_path / "state", "--store", url)
     sent = deliver(process.start(), 101)
+    decide(process.address)
     shell(run("backup", dump, "--store", url)[1])
     deliver(process.address, 53)
     process.end()
@@ -161,6 +186,7 @@ def test_the_documented_way_back_from_a_dump_works(cluster: Cluster, database: s
     shell(run("restore", dump, "--store", url)[1])
     cluster.execute(database, "DELETE FROM properties WHERE name = 'store_id'")
     assert ids(process.start()) == sent
+    assert decided(process.address) == DECIDED
     assert cluster.execute(database, "SELECT value FROM properties WHERE name = 'store_id'") != before
     process.end()
 
