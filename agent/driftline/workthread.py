@@ -65,7 +65,7 @@ class WorkThread(Generic[Result]):
             self._results += results
 
     def take(self) -> list[Result]:
-        """Return what was given since the last call. Raises DriftlineError, once and after that, if the thread died."""
+        """Return what was given since the last call. Raises DriftlineError, once all is taken, if it died."""
         with self.changed:
             results = list(self._results)
             self._results.clear()

@@ -109,10 +109,10 @@ class Upkeep:
         try:
             with self._writer.locked(name):  # what is promoted is what was looked at
                 baseline = self._writer.load_one(name)
-                reason = (
-                    reason_to_promote(baseline, self._policy, int(now * 1e9)) if isinstance(baseline, Baseline) else ""
-                )
-                if isinstance(baseline, Baseline) and reason:
+                if not isinstance(baseline, Baseline):
+                    return ""
+                reason = reason_to_promote(baseline, self._policy, int(now * 1e9))
+                if reason:
                     self._writer.commit(replace(baseline, state=State.ACTIVE), POLICY, "promote", reason)
                 return reason
         except StateError as error:
