@@ -19,6 +19,7 @@ from driftline_collector.outputs.configfile import read_outputs
 from driftline_collector.sentinel import Watching
 from driftline_collector.server import Collector, Looking
 from rig.agent import Agent
+from rig.kernel_objects import links_of
 from rig.prometheus import asked, exposed, promtool, queries, scrape
 
 pytestmark = pytest.mark.containers
@@ -115,18 +116,12 @@ def test_ready_only_while_armed_and_the_store_writable(tmp_path: Path, collector
         urllib.request.urlopen(f"http://{address}/healthz", timeout=PATIENCE)
 
 
-def link_ids(pid: int) -> set[int]:
-    """The BPF links a process holds; other agents may run on this machine."""
-    texts = [path.read_text() for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
-    return {int(number) for text in texts for number in re.findall(r"^link_id:\s*(\d+)$", text, re.MULTILINE)}
-
-
 def test_a_detached_hook_is_told(tmp_path: Path, collector: Collector) -> None:
     """As root can: bpftool takes the connect program off behind the agent's back."""
     with reporting(tmp_path, collector.address) as agent:
         until(lambda: 'state="connected"} 1' in scrape(collector.http_address))
         links = json.loads(subprocess.run(["bpftool", "-j", "link"], capture_output=True, check=True).stdout)
-        ours = [link for link in links if link["id"] in link_ids(agent.process.pid)]
+        ours = [link for link in links if link["id"] in links_of(agent.process.pid)]
         (connect4,) = [link for link in ours if link.get("attach_type") == "cgroup_inet4_connect"]
         subprocess.run(["bpftool", "link", "detach", "id", str(connect4["id"])], check=True)
         until(lambda: listing(collector.address, kinds=["agent.degraded"]))

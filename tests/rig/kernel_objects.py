@@ -6,6 +6,7 @@ about holders, and several engineers run agents on one machine. Next: ``leftover
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -48,6 +49,11 @@ def _reachable(held: set[Object]) -> set[Object]:
     return programs | maps
 
 
+def links_of(pid: int) -> set[int]:
+    """Ids of the BPF links a process holds; other agents may run on this machine."""
+    return {number for kind, number in _held_by(Path(f"/proc/{pid}")) if kind == "link"}
+
+
 def _held_by(process: Path) -> Iterator[Object]:
     for text in _fdinfo(process):
         for line in text.splitlines():
@@ -59,12 +65,13 @@ def _held_by(process: Path) -> Iterator[Object]:
 
 def _fdinfo(process: Path) -> Iterable[str]:
     """Texts of fdinfo of descriptors that are BPF's; a process or descriptor that just went away has none."""
-    try:
-        for fd in os.listdir(process / "fd"):
+    descriptors: list[str] = []
+    with contextlib.suppress(OSError):
+        descriptors = os.listdir(process / "fd")
+    for fd in descriptors:
+        with contextlib.suppress(OSError):  # closed meanwhile: the others still count
             if "bpf" in os.readlink(process / "fd" / fd):
                 yield (process / "fdinfo" / fd).read_text()
-    except OSError:
-        return
 
 
 def _bpftool(kind: str) -> list[dict[str, Any]]:

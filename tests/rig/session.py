@@ -77,18 +77,20 @@ def descendants() -> set[int]:
 
 
 def _children_of(pid: int) -> list[int]:
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except OSError:  # it ended
-        return []
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # the process ended
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            with contextlib.suppress(OSError):  # this thread ended; what it started belongs to another one now
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return found
 
 
 def reap(name: str) -> None:
     """Reap children that have ended and whose ``comm`` begins with ``name``: orphans that nobody else waits for."""
     for pid in children():
-        if Path(f"/proc/{pid}/comm").read_text().startswith(name[:15]):  # the kernel keeps 15 bytes of it
-            os.waitpid(pid, os.WNOHANG)
+        with contextlib.suppress(OSError):  # somebody who waited for it reaped it meanwhile
+            if Path(f"/proc/{pid}/comm").read_text().startswith(name[:15]):  # the kernel keeps 15 bytes of it
+                os.waitpid(pid, os.WNOHANG)
 
 
 @contextlib.contextmanager
