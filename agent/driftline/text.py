@@ -1,4 +1,4 @@
-"""Hostile text made safe: names from containers may hold any byte but NUL.
+"""Text for people. Hostile text made safe: names from containers may hold any byte but NUL.
 
 In: ``str`` decoded with surrogateescape. Out: printable text, reversible. Why: terminal escapes, bidirectional
 overrides and invalid UTF-8 must reach neither terminal, YAML, protobuf nor web page.
@@ -59,3 +59,8 @@ def unescape(text: str) -> str:
         position = match.end()
     parts.append(text[position:])
     return "".join(parts)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 behaviour``, ``2 behaviours``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

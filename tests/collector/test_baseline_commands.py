@@ -120,7 +120,7 @@ def test_what_nodes_learned_comes_as_one_file(desk: Desk, join: Join) -> None:
     head, row = desk.run("fleet").out.splitlines()
     assert dict(zip(head.split(), row.split(), strict=True)) == {
         **{"IMAGE": "shop/web:1", "DIGEST": "1a1a1a1a1a1a", "NODES": "3", "LEARNING": "1", "LEARNED": "2"},
-        **{"COMPLETE": "1", "REVIEW": "1", "PUBLISHED": "-", "BY": "-", "TAKEN": "-", "REFUSED": "-", "WAITING": "-"},
+        **{"COMPLETE": "1", "REVIEW": "1", "PUBLISHED": "-", "TAKEN": "-", "REFUSED": "-", "WAITING": "-"},
     }
     ran = desk.run("fetch", "web")
     found = from_yaml(ran.out)
@@ -155,6 +155,17 @@ def test_node_by_node(desk: Desk, join: Join) -> None:
     ]
     assert found["nodes"][0]["learned"]["reasons"] == ["attached late"]
     assert desk.json("fleet")[0]["nodes_refused"] == 1
+
+
+def test_a_node_that_refuses_is_told_so_though_it_expects_the_same(desk: Desk, join: Join) -> None:
+    one = learned("/etc/a")
+    join("node-a", one, answer=lambda *_: REFUSED)
+    has_learned(desk, 1)
+    desk.people.publish(one)
+    until(lambda: desk.people.outcomes() == {"node-a": REFUSED})
+    head, row = desk.run("fleet", "web").out.splitlines()[-3:-1]
+    found = dict(zip(head.split(), row.split(), strict=True))
+    assert (found["NODE"], found["PUBLISHED"], found["FROM"]) == ("node-a", "refused", "1")
 
 
 def test_of_one_node_and_as_it_was_published(desk: Desk, join: Join) -> None:
@@ -310,6 +321,7 @@ def test_expired_signatures_and_those_of_something_else(desk: Desk) -> None:
 def test_revoked_and_signed(desk: Desk, join: Join) -> None:
     bad = learned("/etc/a", revision=2)
     agent = join("node-a", bad)
+    until(lambda: desk.people.summary().nodes_using == 1)
     assert desk.publish(desk.data(signed("alice", one=bad))).status == 0
     ran = desk.run(
         "revoke", "web", "--reason", "a miner ran", "--key", desk.key(), "--key", desk.key("bob"), "--wait", "0"
@@ -334,10 +346,15 @@ def test_who_refuses_a_revocation_and_why(desk: Desk, join: Join) -> None:
     join("node-a", bad, answer=lambda _name, _version, revocation: REFUSED if revocation else TAKEN)
     join("node-b")
     join("node-\x1b[2J", answer=lambda _name, _version, revocation: None if revocation else TAKEN)
+    until(lambda: desk.people.summary().nodes_using == 1)
     assert desk.publish(desk.data(signed("alice", one=bad))).status == 0
     revoke = ("revoke", "web", version_of(bad), "--reason", "a miner ran", "--wait", "0")
     desk.run(*revoke)
-    until(lambda: [(one.nodes_taken, one.nodes_refused) for one in desk.people.get().progress] == [(1, 1)])
+
+    def progress() -> list[tuple[int, int, int]]:
+        return [(one.nodes_taken, one.nodes_refused, one.nodes_waiting) for one in desk.people.get().progress]
+
+    until(lambda: progress() == [(1, 1, 1)])
     ran, short = desk.run(*revoke), version_of(bad)[7:19]  # once more: two answered
     assert (ran.status, ran.out.splitlines()[1:]) == (
         1,

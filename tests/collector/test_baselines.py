@@ -85,7 +85,7 @@ def test_refused_is_final_and_failed_is_tried_again(start: Start, join: Join, mo
     people.publish(one)  # the very same again: for those who refused it
     until(lambda: len(refusing.told) == 2)
     assert len(failing.told) == 3
-    until(lambda: counters(address)["baselines.pushed.refused"] == 2)
+    until(lambda: counters(address).get("baselines.pushed.refused") == 2)
     assert counters(address)["baselines.pushed.failed"] == 2
     people.close()
 

@@ -141,7 +141,7 @@ def test_a_bad_one_is_counted_and_not_asked_for_again(
     agent.uses(one)
     until(lambda: counters(address).get(f"baselines.rejected.{kind.split()[0]}") == 1)
     agent.uses(one, good)
-    until(lambda: counters(address)["baselines.taken"] == 1)
+    until(lambda: counters(address).get("baselines.taken") == 1)
     assert agent.told == [("want", version_of(one)), ("want", version_of(good))]
     assert [record.message for record in caplog.records if "node-a" in record.message and "not taken" in record.message]
     newer = learned("/etc/a", "/etc/c", revision=2)

@@ -6,7 +6,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,12 @@ from rig.runc import RuncContainer
 
 pytestmark = pytest.mark.containers
 
-LEARN = ("--learn-seconds", "3", "--learn-quiet-seconds", "1", "--fold-seconds", "0")
+LEARN = ("--learn-seconds", "8", "--learn-quiet-seconds", "1", "--fold-seconds", "0")
 WHY = ("--reason", "a test", "--author", "ann")
 READ_GROUP = ["/bin/sh", "-c", "read x < /etc/group"]
 READ_SHADOW = ["/bin/sh", "-c", "read x < /etc/shadow"]
+READ_MARK = ["/bin/sh", "-c", "read x < /data/one"]
+MARK = ("file.read.unknown", "/data/one")
 
 
 class Person:
@@ -43,13 +44,17 @@ class Person:
         return found
 
 
-def told(agent: Agent, act: Callable[[], object]) -> list[tuple[str, str]]:
-    """What is told of ``act``, the entering of the container aside."""
+def told(agent: Agent, container: RuncContainer, act: Callable[[], object]) -> list[tuple[str, str]]:
+    """What is told of ``act``, the entering of the container aside: all before what is done after it."""
     before = len(agent.deviations)
+
+    def found() -> list[tuple[str, str]]:
+        return [(one["kind"], one["what"]) for one in agent.deviations[before:]]
+
     act()
-    time.sleep(1.5)  # longer than a deviation takes
-    found = [(one["kind"], one["what"]) for one in agent.deviations[before:]]
-    return [one for one in found if one[0] != "exec.into_container"]
+    container.run(READ_MARK, check=False)
+    agent.wait(lambda: MARK in found())
+    return [one for one in found() if one != MARK and one[0] != "exec.into_container"]
 
 
 def test_decisions_while_it_learns_and_after(tmp_path: Path) -> None:
@@ -64,18 +69,24 @@ def test_decisions_while_it_learns_and_after(tmp_path: Path) -> None:
         found = person.show()
         assert (found["state"], found["revision"]) == ("candidate", 1)
         assert [one["text"] for one in found["behaviours"] if one["standing"] == "rejected"] == ["read /etc/shadow"]
-        assert ("file.read.sensitive", "/etc/shadow") in told(agent, lambda: container.run(READ_SHADOW, check=False))
-        assert told(agent, lambda: container.run(READ_GROUP, check=False)) == [("file.read.unknown", "/etc/group")]
+        assert ("file.read.sensitive", "/etc/shadow") in told(
+            agent, container, lambda: container.run(READ_SHADOW, check=False)
+        )
+        assert told(agent, container, lambda: container.run(READ_GROUP, check=False)) == [
+            ("file.read.unknown", "/etc/group")
+        ]
 
         line = '  - {path: "/etc/group", access: "read"}'
         person.run("edit", *WHY, EDITOR=f"sed -i {shlex.quote(f'/^open:/a {chr(92)}{line}')}")
         agent.wait_line("revision 2 is in force (edit by ann)")
-        assert told(agent, lambda: container.run(READ_GROUP, check=False)) == []
+        assert told(agent, container, lambda: container.run(READ_GROUP, check=False)) == []
 
         person.run("promote", *WHY)
         person.run("rollback", "1", *WHY)
         agent.wait_line("revision 4 is in force (rollback by ann)")
-        assert told(agent, lambda: container.run(READ_GROUP, check=False)) == [("file.read.unknown", "/etc/group")]
+        assert told(agent, container, lambda: container.run(READ_GROUP, check=False)) == [
+            ("file.read.unknown", "/etc/group")
+        ]
         assert [one["action"] for one in json.loads(person.run("history", "--json"))] == [
             *("reject", "learn", "edit", "promote", "rollback")
         ]

@@ -34,7 +34,7 @@ def image(node: Node) -> str:
     """An image that was learned, by an agent that asks for no signatures."""
     name = node.build("1")
     with node.agent(2) as agent:
-        node.run(name).do("words")
+        node.run(name, do=["words"])
         agent.wait_line(f"detecting {name}", 90)
     for person in ("alice", "mallory"):
         (node.directory / f"{person}.key").write_bytes(to_pem(key(person), b"")[0])
@@ -90,7 +90,9 @@ def test_only_signed_baselines_come_into_force_and_the_last_good_one_stays(node:
         commit_more(node, image)
         refused(agent, "nobody signed revision 2; revision 1 stays in force")
         sign(node, image, "mallory")
-        refused(agent, "of 1 needed signatures by trusted keys, 0 are right; revision 1 stays in force")
+        refused(
+            agent, f"0 of 1 needed signatures are by trusted keys; signed, as it says, by {key('mallory').public.id};"
+        )
         assert told_of_factor(agent, service) == 2
         sign(node, image, "alice")
         agent.wait_line("revision 2 is in force")
@@ -109,6 +111,25 @@ def test_only_signed_baselines_come_into_force_and_the_last_good_one_stays(node:
         assert told_of_factor(agent, service) == 0
         assert not directory.exists()
         node.driftline("baseline", "list")
+
+
+def test_when_a_key_is_taken_away_the_one_before_that_others_signed_is_in_force(node: Node, image: str) -> None:
+    trust(node.state / "trust", "alice", "mallory")
+    sign(node, image, "alice")
+    with node.agent(2, 1, *SIGNED) as agent:
+        service = node.run(image)
+        assert told_of_factor(agent, service) == 1
+        commit_more(node, image)
+        sign(node, image, "mallory")
+        agent.wait_line("revision 2 is in force")
+        assert told_of_factor(agent, service) == 1  # mallory expects it
+        trust(node.state / "trust", "alice")
+        refused(agent, "revision 1 is in force again, the newest before it that enough trusted keys signed")
+        agent.wait_line("revision 1 is in force, the last good one that is signed")
+        assert told_of_factor(agent, service) == 2
+    with node.agent(2, 1, *SIGNED) as agent:
+        refused(agent, "revision 1 stays in force")
+        assert told_of_factor(agent, service) == 1
 
 
 def test_what_was_learned_here_counts_until_somebody_signs(node: Node, image: str) -> None:

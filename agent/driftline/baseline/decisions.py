@@ -25,6 +25,7 @@ from driftline.baseline.schema import (
 from driftline.baseline.wording import ID_DIGITS, id_of, shortened, text_of
 from driftline.errors import PermanentError
 from driftline.nouns import Behaviour, ExecBehaviour, LoadBehaviour
+from driftline.text import plural
 
 MIN_DIGITS = 4
 """Least digits of an id taken for one: fewer are more often a slip than meant."""
@@ -110,7 +111,7 @@ def promote(baseline: Baseline, force: bool) -> Baseline:
         raise DecisionError("it is active already")
     if waiting and not force:
         hint = "approve or reject them (`driftline baseline show --needs-review`); --force leaves them open"
-        raise DecisionError(f"{waiting} behaviours need review", hint)
+        raise DecisionError(f"{plural(waiting, 'behaviour')} need review", hint)
     if baseline.state is State.LEARNING and not force:
         raise DecisionError("it is still being learned", "wait until it is a candidate; --force ends learning now")
     return replace(baseline, state=State.ACTIVE)

@@ -21,6 +21,7 @@ from driftline.baseline.schema import Baseline, Entry, State
 from driftline.baseline.shelved import Shelved
 from driftline.errors import StateError
 from driftline.nouns import Behaviour, ConnectBehaviour, Loss, Subject
+from driftline.text import plural
 
 MAX_IDLE = 128
 """Baselines of images of which no container runs here, kept in memory: about 100 KiB each. Beyond it the one longest
@@ -277,7 +278,7 @@ class Shelf:
         learning.refresh()
         shelved.matcher = learning.matcher
         left = unconfirmed(learning.baseline)
-        shelved.news = f"{count} behaviours of unchanged packages carried over, {left} to be seen again"
+        shelved.news = f"{plural(count, 'behaviour')} of unchanged packages carried over, {left} to be seen again"
         return True
 
     def _is_over(self, shelved: Shelved, now_ns: int) -> bool:
@@ -331,7 +332,7 @@ class Shelf:
             shelved.news = f"still partial: {', '.join(shelved.reasons)}"
             return
         lacks = f", partial: {', '.join(shelved.reasons)}" if shelved.reasons else ""
-        shelved.news = f"{len(learning.baseline.entries)} behaviours learned{lacks}"
+        shelved.news = f"{plural(len(learning.baseline.entries), 'behaviour')} learned{lacks}"
         shelved.unsaved = learning
         self._saving.save(shelved, self._now_ns)
 

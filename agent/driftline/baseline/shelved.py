@@ -38,6 +38,7 @@ class Shelved:
         "reasons",
         "revision",
         "saved_ns",
+        "sha256",
         "signed",
         "state",
         "unsaved",
@@ -54,6 +55,7 @@ class Shelved:
         self.saved_ns = 0  # CLOCK_MONOTONIC
         self.writing = False  # a write of it is on its way
         self.used = False  # a container of it was seen
+        self.sha256 = ""  # of the file it is, hex, on an agent that requires signatures
         self.signed = False  # enough trusted keys signed it, on an agent that requires it
         self.held = False  # what is on disk was refused: nothing is written over it
         self.news = ""  # what to tell the operator about it, once

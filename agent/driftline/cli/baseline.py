@@ -192,8 +192,3 @@ def day(wall_ns: int) -> str:
 def span(seconds: int) -> str:
     """A time in its largest unit: ``3d``, ``40s``; "-" for none."""
     return next((f"{seconds // length}{unit}" for length, unit in _SPANS if seconds >= length), "-")
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 behaviour``, ``2 behaviours``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

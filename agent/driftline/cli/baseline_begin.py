@@ -22,11 +22,10 @@ from driftline.cli.baseline import (
     label,
     numbered,
     open_store,
-    plural,
 )
 from driftline.cli.baseline_diff import read_side
 from driftline.cli.spool import DEFAULT_STATE, StateDir
-from driftline.text import escape
+from driftline.text import escape, plural
 
 MAX_REFERENCE = 1_000
 """Characters of an image's name: registries take 255 of a repository, 128 of a tag."""

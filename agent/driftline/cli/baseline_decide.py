@@ -1,14 +1,14 @@
 """``driftline baseline approve``, ``reject`` and ``excuse``: what a person decides about single behaviours and checks.
 
-In: an image and which of its behaviours, by id, text or check; a reason. Out: a new revision, which the agent takes
-over within two seconds. Next: ``baseline.decisions``, ``baseline.keeping.store``.
+In: an image or a file and which of its behaviours, by id, text or check; a reason. Out: a new revision, which the agent
+takes over within two seconds. Next: ``baseline.decisions``, ``baseline_deciding``.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -27,20 +27,17 @@ from driftline.baseline.wording import shortened, text_of
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
-    Image,
     Reason,
-    changing,
     checked_reason,
     day,
     label,
     numbered,
-    open_store,
-    plural,
 )
+from driftline.cli.baseline_deciding import ImageOrFile, Output, deciding
 from driftline.cli.moments import expiry
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.nouns import Behaviour
-from driftline.text import escape
+from driftline.text import escape, plural
 from driftline.verdict.checks.table import CHECKS
 
 MAX_WHAT = 10
@@ -57,30 +54,43 @@ _AnyContent = Annotated[
 
 
 def approve(
-    image: Image,
+    image: ImageOrFile,
     reason: Reason,
     which: _Which = None,
     check: _OfCheck = "",
     all_needs_review: _All = False,
     any_content: _AnyContent = False,
     author: Author = "",
+    output: Output = None,
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Approve behaviours: from now on they are expected of this image."""
-    _decide("approve", Standing.ALLOWED, image, which, check, all_needs_review, reason, author, state_dir, any_content)
+    chosen = _Chosen(which, check, all_needs_review, any_content)
+    _decide("approve", Standing.ALLOWED, image, chosen, reason, author, output, state_dir)
 
 
 def reject(
-    image: Image,
+    image: ImageOrFile,
     reason: Reason,
     which: _Which = None,
     check: _OfCheck = "",
     all_needs_review: _All = False,
     author: Author = "",
+    output: Output = None,
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Reject behaviours: they are told whenever they happen, and never learned again."""
-    _decide("reject", Standing.REJECTED, image, which, check, all_needs_review, reason, author, state_dir)
+    chosen = _Chosen(which, check, all_needs_review, any_content=True)
+    _decide("reject", Standing.REJECTED, image, chosen, reason, author, output, state_dir)
+
+
+class _Chosen(NamedTuple):
+    """What a person decides about. ``any_content``: code that is not the image's, too."""
+
+    which: list[str] | None
+    check: str
+    everything: bool
+    any_content: bool
 
 
 _DONE = {Standing.ALLOWED: "approved", Standing.REJECTED: "rejected"}
@@ -90,25 +100,23 @@ def _decide(
     action: str,
     standing: Standing,
     image: str,
-    which: list[str] | None,
-    check: str,
-    everything: bool,
+    wanted: _Chosen,
     reason: str,
     author: str,
+    output: Path | None,
     state_dir: Path,
-    foreign: bool = True,
 ) -> None:
-    reason, store = checked_reason(reason), open_store(state_dir)
-    with changing(store, image) as baseline:
-        chosen = [one for one in _chosen(baseline, which, check, everything) if _stands(baseline, one) is not standing]
+    reason = checked_reason(reason)
+    with deciding(image, output, state_dir) as (baseline, commit, where):
+        chosen = [one for one in _chosen(baseline, wanted) if _stands(baseline, one) is not standing]
         if not chosen:
             print(f"nothing to {action} for {label(baseline)}")
             return
-        if not foreign:
+        if not wanted.any_content:
             _only_of_image(chosen)
         changed = with_standing(baseline, chosen, standing)
-        new = store.commit(changed, author_or_default(author), action, reason, _what(chosen, check))
-    print(f"{label(new)}: {numbered(new)}; {_DONE[standing]} {plural(len(chosen), 'behaviour')}:")
+        new = commit(changed, author_or_default(author), action, reason, _what(chosen, wanted.check))
+    print(f"{label(new)}: {numbered(new)}{where}; {_DONE[standing]} {plural(len(chosen), 'behaviour')}:")
     _list(chosen)
     if standing is Standing.REJECTED:
         _still_expected(new, chosen)
@@ -118,7 +126,8 @@ def _stands(baseline: Baseline, behaviour: Behaviour) -> Standing:
     return baseline.entries[behaviour].standing
 
 
-def _chosen(baseline: Baseline, which: list[str] | None, check: str, everything: bool) -> list[Behaviour]:
+def _chosen(baseline: Baseline, wanted: _Chosen) -> list[Behaviour]:
+    which, check, everything, _any_content = wanted
     if sum(map(bool, (which, check, everything))) != 1:
         raise DecisionError("say which behaviours: ids or texts, or --check, or --all-needs-review", "one of the three")
     return select(baseline, which) if which else needing_review(baseline, known_check(check) if check else "")
@@ -163,24 +172,25 @@ def _still_expected(baseline: Baseline, rejected: list[Behaviour]) -> None:
 
 
 def excuse(
-    image: Image,
+    image: ImageOrFile,
     check: Annotated[str, typer.Option(metavar="ID", help="The check, NL-08.")],
     reason: Reason,
     expires: Annotated[str, typer.Option(metavar="WHEN", help="30d, 12h, a date (2027-01-31), or never.")] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Take the excuse back: the check fires again.")] = False,
     author: Author = "",
+    output: Output = None,
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Excuse a check for this image: it does not fire until the excuse expires. Or take an excuse back."""
-    reason, who, store = checked_reason(reason), author_or_default(author), open_store(state_dir)
-    with changing(store, image) as baseline:
+    reason, who = checked_reason(reason), author_or_default(author)
+    with deciding(image, output, state_dir) as (baseline, commit, where):
         if remove:
             changed, action = without_excuse(baseline, _excused(baseline, check)), "unexcuse"
         else:
             known, until = known_check(check), expiry(expires, time.time_ns())
             changed, action = with_excuse(baseline, Excuse(known, reason, who, until)), "excuse"
-        new = store.commit(changed, who, action, reason, check)
-    print(f"{label(new)}: {numbered(new)}; {check} {_said(new, check)}")
+        new = commit(changed, who, action, reason, check)
+    print(f"{label(new)}: {numbered(new)}{where}; {check} {_said(new, check)}")
     if not remove and (waiting := len(needing_review(new, check))):
         print(f"{plural(waiting, 'behaviour')} still need review because of it: approve or reject --check {check}")
 

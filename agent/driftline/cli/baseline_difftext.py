@@ -14,8 +14,8 @@ import typer
 from driftline.baseline.diff import Change, Diff, PackageChange
 from driftline.baseline.schema import Entry, Excuse, section_of
 from driftline.baseline.wording import ID_DIGITS, id_of, shortened, text_of
-from driftline.cli.baseline import day, plural
-from driftline.text import escape
+from driftline.cli.baseline import day
+from driftline.text import escape, plural
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "~": typer.colors.YELLOW}

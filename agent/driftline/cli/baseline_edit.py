@@ -1,7 +1,7 @@
 """``driftline baseline edit``: a baseline in a person's editor.
 
-In: an image. Out: a new revision with what the person changed; what the agent learned meanwhile is kept. Text that is
-no baseline stays where it was written, and the error says where. Next: ``baseline.edited``.
+In: an image or a file. Out: a new revision with what the person changed; what the agent learned meanwhile is kept. Text
+that is no baseline stays where it was written, and the error says where. Next: ``baseline.edited``.
 """
 
 from __future__ import annotations
@@ -21,20 +21,16 @@ from driftline.baseline.edited import apply_edit
 from driftline.baseline.format.canonical import MAX_FILE
 from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.keeping.files import read_file
-from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline
 from driftline.cli.authors import author_or_default
 from driftline.cli.baseline import (
     Author,
-    Image,
     Reason,
     checked_reason,
-    find,
     label,
-    load,
     numbered,
-    open_store,
 )
+from driftline.cli.baseline_deciding import Deciding, ImageOrFile, Output, deciding
 from driftline.cli.baseline_difftext import print_diff
 from driftline.cli.main import complain
 from driftline.cli.spool import DEFAULT_STATE, StateDir
@@ -43,26 +39,34 @@ from driftline.errors import DriftlineError, SettingsError, StateError
 FALLBACK = "vi"
 
 
-def edit(image: Image, reason: Reason, author: Author = "", state_dir: StateDir = DEFAULT_STATE) -> None:
+def edit(
+    image: ImageOrFile,
+    reason: Reason,
+    author: Author = "",
+    output: Output = None,
+    state_dir: StateDir = DEFAULT_STATE,
+) -> None:
     """Open a baseline as YAML in $VISUAL or $EDITOR, and commit what was changed.
 
     A line taken out is rejected, unless a pattern covers it; a rejected line taken out is forgotten.
     """
-    reason, store = checked_reason(reason), open_store(state_dir)
-    base = find(store, image)
+    reason = checked_reason(reason)
+    with deciding(image, output, state_dir) as (base, _commit_base, where):
+        again = image if where else base.name  # the very one, whatever else fits by then
     text = to_yaml(base).encode()
     path = _write(text)
     while True:
         try:
             run_editor(path)
-            new = _commit(store, base, path, text, author_or_default(author), reason)
+            with deciding(again, output, state_dir) as current:
+                new = _commit(base, current, path, text, author_or_default(author), reason)
             break
         except DriftlineError as error:
             if not _again(error):
                 _keep(error, path, text)
                 raise
     shutil.rmtree(path.parent)
-    print(f"{label(base)}: {numbered(new)}" if new else "nothing changed")
+    print(f"{label(base)}: {numbered(new)}{where}" if new else "nothing changed")
 
 
 def _write(text: bytes) -> Path:
@@ -88,18 +92,15 @@ def run_editor(path: Path) -> None:
         raise SettingsError(f"{command[0]} ended with status {done.returncode}: nothing was changed")
 
 
-def _commit(store: BaselineStore, base: Baseline, path: Path, text: bytes, author: str, reason: str) -> Baseline | None:
+def _commit(base: Baseline, current: Deciding, path: Path, text: bytes, author: str, reason: str) -> Baseline | None:
     """Commit what was changed; None if nothing was."""
     new_text = _read(path)
     if new_text == text:
         return None
-    edited = _parse(new_text)
-    with store.locked(base.name):
-        current = load(store, base.name)
-        new = apply_edit(base, edited, current)
-        found = compare(current, new)
-        print_diff(found)
-        return None if found.same else store.commit(new, author, "edit", reason)
+    new = apply_edit(base, _parse(new_text), current.baseline)
+    found = compare(current.baseline, new)
+    print_diff(found)
+    return None if found.same else current.commit(new, author, "edit", reason, "")
 
 
 def _read(path: Path) -> bytes:

@@ -13,14 +13,14 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.decisions import needing_review
-from driftline.cli.baseline import label, numbered, plural
+from driftline.cli.baseline import label, numbered
 from driftline.cli.baseline_export import Format, encode, write
 from driftline.cli.fleetcontent import fetch
 from driftline.cli.fleetnames import Name, choose, known
 from driftline.cli.main import printable
 from driftline.cli.reaching import Reaching, with_collector
 from driftline.errors import SettingsError
-from driftline.text import escape
+from driftline.text import escape, plural
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 
 NAMED = 5

@@ -27,7 +27,8 @@ def command(
 
     NODES: judge by it or learn it now. LEARNED: nodes whose part the collector has; COMPLETE: of those, how many miss
     nothing. REVIEW: behaviours that wait for a person, on the node with most. TAKEN, REFUSED, WAITING: nodes, by what
-    became of what is published. Needs the role reader.
+    became of what is published. Of a node: LEARNED, REVIEW: behaviours; STARTS: complete start-ups, FROM: containers,
+    FOR: time it was learned from. Needs the role reader.
     """
     with reaching.client() as client:
         summaries = known(client)

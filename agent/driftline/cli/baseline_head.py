@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from driftline.baseline.format.canonical import version_of
 from driftline.baseline.schema import Baseline, Excuse, State
-from driftline.cli.baseline import NS, day, is_complete, plural
+from driftline.cli.baseline import NS, day, is_complete
 from driftline.cli.main import printable
-from driftline.text import escape
+from driftline.text import escape, plural
 from driftline.verdict.checks.table import CHECKS
 
 LABEL_WIDTH = 12

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.decisions import needing_review, take_in
-from driftline.baseline.keeping.store import BaselineStore
-from driftline.baseline.schema import Baseline
+from driftline.baseline.keeping.store import BaselineStore, made_by
+from driftline.baseline.schema import Baseline, Review
 from driftline.baseline.signing.keys import PublicKey
 from driftline.baseline.signing.verification import read_envelope, read_statement, revision_in, verify
 from driftline.cli.authors import author_or_default
@@ -26,14 +26,13 @@ from driftline.cli.baseline import (
     load,
     numbered,
     open_store,
-    plural,
 )
 from driftline.cli.baseline_life import Widen, refuse_to_widen
 from driftline.cli.baseline_trust import Keys, Threshold, Trust, trusted
 from driftline.cli.baselinefile import read_baseline, read_signed
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.errors import SignatureError
-from driftline.text import escape
+from driftline.text import escape, plural
 
 
 def import_baseline(
@@ -56,7 +55,8 @@ def import_baseline(
     store = open_store(state_dir)
     signed = read_signed(file)
     if signed is not None:
-        _import_signed(store, signed, trusted(key, trust, state_dir), threshold, widen)
+        came = made_by(author_or_default(author), "import", reason.strip(), escape(file.name))
+        _import_signed(store, signed, trusted(key, trust, state_dir), threshold, widen, came)
         return
     reason, given = checked_reason(reason), read_baseline(file)
     with store.locked(given.name):
@@ -72,7 +72,9 @@ def import_baseline(
         print(f"{plural(waiting, 'behaviour')} need review, and match nothing until then")
 
 
-def _import_signed(store: BaselineStore, data: bytes, keys: tuple[PublicKey, ...], threshold: int, widen: bool) -> None:
+def _import_signed(
+    store: BaselineStore, data: bytes, keys: tuple[PublicKey, ...], threshold: int, widen: bool, came: Review
+) -> None:
     if keys:
         statement, by = verify(data, keys, threshold)
     else:
@@ -87,7 +89,7 @@ def _import_signed(store: BaselineStore, data: bytes, keys: tuple[PublicKey, ...
             print(f"new here: {_counted(given)}")
         else:
             refuse_to_widen(current, given, widen or bool(by))
-        store.install(given, data, revision_in)
+        store.install(given, data, revision_in, came)
     print(f"{label(given)}: {numbered(given)}")
     for one in by:
         print(f"signed by {one.id} ({escape(one.name)})")

@@ -37,7 +37,7 @@ from driftline.errors import StateError
 from driftline.nouns import CONTAINER_KEY
 from driftline.offline import run
 from driftline.settings import Settings
-from driftline.text import escape
+from driftline.text import escape, plural
 
 
 @with_settings(LIVE_SETTINGS)
@@ -79,9 +79,8 @@ def _write(baseline: Baseline, output: Path | None, separated: bool) -> None:
         _say(f"{escape(baseline.key)}: image unknown, so the agent judges no other container by this baseline")
     waiting = sum(entry.standing is Standing.NEEDS_REVIEW for entry in baseline.entries.values())
     if waiting:
-        _say(
-            f"{escape(baseline.image or baseline.key)}: {waiting} behaviours need review, and match nothing until then"
-        )
+        what = f"{plural(waiting, 'behaviour')} need review"
+        _say(f"{escape(baseline.image or baseline.key)}: {what}, and match nothing until then")
     if output is None:
         print(("---\n" if separated else "") + to_yaml(baseline), end="", flush=True)
         return
@@ -93,7 +92,7 @@ def _write(baseline: Baseline, output: Path | None, separated: bool) -> None:
         raise StateError(f"{escape(str(path))} cannot be written: {error.strerror}") from error
     partial = f", partial: {', '.join(map(escape, baseline.reasons))}" if baseline.reasons else ""
     what = escape(baseline.image or baseline.key)
-    _say(f"{escape(str(path))}: {len(baseline.entries)} behaviours of {what}{partial}")
+    _say(f"{escape(str(path))}: {plural(len(baseline.entries), 'behaviour')} of {what}{partial}")
 
 
 def _say(text: str) -> None:

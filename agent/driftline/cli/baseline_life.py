@@ -1,6 +1,6 @@
 """``driftline baseline promote``, ``retire`` and ``rollback``: what a person decides about a whole baseline.
 
-In: an image, a reason. Out: a new revision, which the agent takes over within two seconds. Next:
+In: an image or a file, a reason. Out: a new revision, which the agent takes over within two seconds. Next:
 ``baseline.decisions``, ``baseline.keeping.store``.
 """
 
@@ -21,49 +21,55 @@ from driftline.cli.baseline import (
     Author,
     Image,
     Reason,
-    changing,
     checked_reason,
     find,
     label,
     load,
     numbered,
     open_store,
-    plural,
 )
+from driftline.cli.baseline_deciding import ImageOrFile, Output, deciding
 from driftline.cli.baseline_difftext import print_diff
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.errors import StateError
-from driftline.text import escape
+from driftline.text import escape, plural
 
 Widen = Annotated[bool, typer.Option("--widen", help="Also where it expects more than what is in force now.")]
 
 
 def promote(
-    image: Image,
+    image: ImageOrFile,
     reason: Reason,
     force: Annotated[
         bool, typer.Option("--force", help="Although it is being learned, or behaviours need review.")
     ] = False,
     author: Author = "",
+    output: Output = None,
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Promote a baseline: a person has approved it. From now on it only changes by new revisions."""
-    reason, store = checked_reason(reason), open_store(state_dir)
-    with changing(store, image) as baseline:
-        new = store.commit(decisions.promote(baseline, force), author_or_default(author), "promote", reason)
-    print(f"{label(new)}: {numbered(new)}")
+    reason = checked_reason(reason)
+    with deciding(image, output, state_dir) as (baseline, commit, where):
+        new = commit(decisions.promote(baseline, force), author_or_default(author), "promote", reason, "")
+    print(f"{label(new)}: {numbered(new)}{where}")
     if new.reasons:
         print(f"it stays partial: {', '.join(map(escape, new.reasons))}")
     if waiting := len(needing_review(new)):
         print(f"{plural(waiting, 'behaviour')} still need review, and match nothing until then")
 
 
-def retire(image: Image, reason: Reason, author: Author = "", state_dir: StateDir = DEFAULT_STATE) -> None:
+def retire(
+    image: ImageOrFile,
+    reason: Reason,
+    author: Author = "",
+    output: Output = None,
+    state_dir: StateDir = DEFAULT_STATE,
+) -> None:
     """Retire a baseline: nothing is judged by it any more. `rollback` brings it back."""
-    reason, store = checked_reason(reason), open_store(state_dir)
-    with changing(store, image) as baseline:
-        new = store.commit(decisions.retire(baseline), author_or_default(author), "retire", reason)
-    print(f"{label(new)}: {numbered(new)}")
+    reason = checked_reason(reason)
+    with deciding(image, output, state_dir) as (baseline, commit, where):
+        new = commit(decisions.retire(baseline), author_or_default(author), "retire", reason, "")
+    print(f"{label(new)}: {numbered(new)}{where}")
 
 
 def rollback(

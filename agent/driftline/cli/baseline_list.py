@@ -10,13 +10,15 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping.arrivals import Arrival
 from driftline.baseline.keeping.history import Revision
+from driftline.baseline.keeping.revoked import recall
 from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Review, Standing, section_of
 from driftline.cli.baseline import (
@@ -35,8 +37,8 @@ from driftline.cli.baseline import (
 from driftline.cli.main import complain, printable
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.cli.stopping import until_nobody_reads
-from driftline.cli.tables import aligned
-from driftline.text import escape
+from driftline.cli.tables import fitted
+from driftline.text import escape, plural
 from driftline.wire.jsontext import wall_time
 
 MAX_HISTORY = 50
@@ -82,7 +84,7 @@ def _print(baselines: list[Baseline], signed: dict[str, int], now_ns: int) -> No
         print("no baselines")
         return
     ordered = sorted(baselines, key=_order)
-    head, *lines = aligned([_HEADS, *(_row(one, signed[one.name], now_ns) for one in ordered)])
+    head, *lines = fitted([_HEADS, *(_row(one, signed[one.name], now_ns) for one in ordered)], names=2)
     print(head)
     for line, baseline in zip(lines, ordered, strict=True):
         print(line)
@@ -155,29 +157,38 @@ def history(
     """Show who decided what about a baseline, when and why, oldest first. `diff IMAGE@3 IMAGE@4` shows what changed."""
     store = open_store(state_dir)
     baseline = find(store, image)
-    steps = _steps(baseline, store.revisions(baseline.name))[-limit:]
+    steps = _steps(baseline, store.revisions(baseline.name), store.arrivals(baseline.name))[-limit:]
+    bad = {one.version: escape(one.reason) for one in recall(str(state_dir)) if one.name == baseline.name}
     with until_nobody_reads():
         if json:
-            print(jsonlib.dumps([_step_json(revision, review) for revision, review in steps]))
+            print(jsonlib.dumps([_step_json(revision, review, bad) for revision, review in steps]))
             return
         for revision, review in steps:
-            for line in _lines(revision, review):
+            for line in _lines(revision, review, bad):
                 print(line)
         if not steps:
             print("no revision and no decision yet: it is still being learned")
 
 
-def _steps(baseline: Baseline, revisions: list[Revision]) -> list[tuple[Revision | None, Review | None]]:
-    """Every revision and every decision in order; a decision made while learning has no revision."""
-    made = {revision.review for revision in revisions if revision.review}
-    loose = [(review.wall_ns, None, review) for review in baseline.reviews if review not in made]
-    times = {revision.number: revision.review.wall_ns for revision in revisions if revision.review}
-    numbered = [(times.get(one.number, 0), one, one.review) for one in revisions]
+def _steps(
+    baseline: Baseline, revisions: list[Revision], arrivals: list[Arrival]
+) -> list[tuple[Revision | None, Review | None]]:
+    """Every revision and every decision in order; a decision made while learning has no revision.
+
+    A revision that was signed elsewhere is told as it first came here; what made it there is a decision like others.
+    """
+    first = {(one.revision, one.version): one.review for one in reversed(arrivals)}
+    told = [one._replace(review=first.get((one.number, one.version), one.review)) for one in revisions]
+    made = {revision.review for revision in told if revision.review}
+    decisions = dict.fromkeys([*baseline.reviews, *(one.review for one in arrivals)])
+    loose = [(review.wall_ns, None, review) for review in decisions if review not in made]
+    numbered = [(one.review.wall_ns if one.review else 0, one, one.review) for one in told]
     together = sorted([*loose, *numbered], key=lambda step: (step[0], step[1].number if step[1] else 0))
     return [(revision, review) for _, revision, review in together]
 
 
-def _lines(revision: Revision | None, review: Review | None) -> Iterator[str]:
+def _lines(revision: Revision | None, review: Review | None, bad: Mapping[str, str]) -> Iterator[str]:
+    """``bad``: why versions were revoked."""
     number = f"{revision.number:>4}" if revision else "   -"
     if revision and revision.damage:
         yield f"{number}  damaged: {printable(revision.damage)}"
@@ -189,12 +200,15 @@ def _lines(revision: Revision | None, review: Review | None) -> Iterator[str]:
             yield f"      {printable(review.what)}"
     if revision:
         partial = ", partial" if revision.partial else ""
-        partial += ", never in force: interrupted" if revision.interrupted else ""
+        if revision.version in bad:
+            partial += ", revoked"
+        elif revision.interrupted:
+            partial += ", never in force: interrupted"
         version = short_digest(revision.version)
-        yield f"      {revision.state}, {revision.behaviours} behaviours{partial}, sha256:{version}"
+        yield f"      {revision.state}, {plural(revision.behaviours, 'behaviour')}{partial}, sha256:{version}"
 
 
-def _step_json(revision: Revision | None, review: Review | None) -> dict[str, Any]:
+def _step_json(revision: Revision | None, review: Review | None, bad: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {"revision": revision.number if revision else None}
     if revision:
         values |= {
@@ -204,7 +218,8 @@ def _step_json(revision: Revision | None, review: Review | None) -> dict[str, An
             "behaviours": revision.behaviours,
             "partial": revision.partial,
             "damage": escape(revision.damage),
-            "interrupted": revision.interrupted,
+            "interrupted": revision.interrupted and revision.version not in bad,
+            "revoked": bad.get(revision.version),
         }
     if review:
         values |= {

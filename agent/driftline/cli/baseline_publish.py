@@ -24,7 +24,15 @@ from driftline.baseline.schema import MAX_REVIEWS, Baseline, Review, State
 from driftline.baseline.signing.statement import Statement, check
 from driftline.baseline.signing.verification import read_envelope, read_statement
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import Author, Reason, checked_reason, day, label, numbered, plural, short_digest
+from driftline.cli.baseline import (
+    Author,
+    Reason,
+    checked_reason,
+    day,
+    label,
+    numbered,
+    short_digest,
+)
 from driftline.cli.baselinefile import read_baseline, read_signed
 from driftline.cli.fleetanswers import REFUSED, is_refused, of_published, open_lines
 from driftline.cli.fleetnames import Wait, by, known
@@ -32,7 +40,7 @@ from driftline.cli.fleettext import arrived
 from driftline.cli.main import printable
 from driftline.cli.reaching import Reaching, with_collector
 from driftline.errors import SignatureError
-from driftline.text import escape
+from driftline.text import escape, plural
 from driftline.wire.client import CollectorClient
 from driftline.wire.gen.driftline.v1 import baseline_pb2 as pb
 from driftline.wire.gen.driftline.v1 import collector_pb2

@@ -23,7 +23,14 @@ from driftline.baseline.signing.intoto import is_digest
 from driftline.baseline.signing.keys import PrivateKey, load_private
 from driftline.baseline.signing.revocation import payload_of
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import MIN_DIGITS, Author, Reason, checked_reason, label, plural, short_digest
+from driftline.cli.baseline import (
+    MIN_DIGITS,
+    Author,
+    Reason,
+    checked_reason,
+    label,
+    short_digest,
+)
 from driftline.cli.baseline_sign import PassphraseFile, passphrase_of
 from driftline.cli.fleetanswers import LISTED, REFUSED, of_revocation, open_lines
 from driftline.cli.fleetnames import Name, Wait, by, choose, known, stub
@@ -31,7 +38,7 @@ from driftline.cli.fleettext import obeyed
 from driftline.cli.main import printable
 from driftline.cli.reaching import Reaching, with_collector
 from driftline.errors import SignatureError, StateError
-from driftline.text import escape
+from driftline.text import escape, plural
 from driftline.wire.client import CollectorClient
 from driftline.wire.gen.driftline.v1 import baseline_pb2 as pb
 from driftline.wire.gen.driftline.v1 import collector_pb2

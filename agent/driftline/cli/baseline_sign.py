@@ -29,14 +29,22 @@ from driftline.baseline.signing.keys import KeyType, PrivateKey, generate, load_
 from driftline.baseline.signing.statement import Statement, from_payload, payload_of
 from driftline.baseline.signing.verification import Verified, read_envelope, read_statement
 from driftline.baseline.signing.verification import verify as verify_envelope
-from driftline.cli.baseline import Json, changing, day, find, label, numbered, open_store, plural
+from driftline.cli.baseline import (
+    Json,
+    changing,
+    day,
+    find,
+    label,
+    numbered,
+    open_store,
+)
 from driftline.cli.baseline_trust import Keys, Threshold, Trust, trusted
 from driftline.cli.baselinefile import read_baseline
 from driftline.cli.moments import expiry
 from driftline.cli.secretfile import PUBLIC, write_new
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.errors import SettingsError, SignatureError
-from driftline.text import escape
+from driftline.text import escape, plural
 from driftline.wire.jsontext import wall_time
 
 PASSPHRASE = "DRIFTLINE_KEY_PASSPHRASE"

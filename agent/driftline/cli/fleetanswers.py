@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from driftline.cli.baseline import plural, short_digest
+from driftline.cli.baseline import short_digest
 from driftline.cli.main import printable
+from driftline.text import plural
 from driftline.wire.gen.driftline.v1 import baseline_pb2 as pb
 
 REFUSED = 1
@@ -37,7 +38,11 @@ def published_word(one: pb.NodeBaseline, published: str) -> str:
     """Return what became of the version ``published`` on a node, "" if nothing is."""
     if not one.HasField("outcome"):
         return ""
-    return "in force" if is_in_force(one, published) else word(one.outcome)
+    declined = one.outcome.outcome in {
+        pb.OUTCOME_REFUSED,
+        pb.OUTCOME_FAILED,
+    }  # though it may judge by the same contents
+    return "in force" if is_in_force(one, published) and not declined else word(one.outcome)
 
 
 def is_in_force(one: pb.NodeBaseline, published: str) -> bool:

@@ -13,10 +13,18 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.schema import Baseline
-from driftline.cli.baseline import IMAGE_HELP, LISTED, day, label, matching, plural, short_digest, short_name
+from driftline.cli.baseline import (
+    IMAGE_HELP,
+    LISTED,
+    day,
+    label,
+    matching,
+    short_digest,
+    short_name,
+)
 from driftline.cli.main import printable
 from driftline.errors import StateError
-from driftline.text import escape, unescape
+from driftline.text import escape, plural, unescape
 from driftline.wire.client import CollectorClient
 from driftline.wire.gen.driftline.v1 import baseline_pb2 as pb
 

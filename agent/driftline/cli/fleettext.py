@@ -8,20 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from driftline.cli.baseline import NS, day, label, plural, short_digest, span
+from driftline.cli.baseline import (
+    NS,
+    day,
+    label,
+    short_digest,
+    span,
+)
 from driftline.cli.fleetanswers import counted, instead, is_in_force, published_word, word
 from driftline.cli.fleetnames import by, published_line, stub
 from driftline.cli.main import printable
-from driftline.cli.tables import aligned
+from driftline.cli.tables import fitted
+from driftline.text import plural
 from driftline.wire.gen.driftline.v1 import baseline_pb2 as pb
 from driftline.wire.gen.driftline.v1 import collector_pb2
 from driftline.wire.jsontext import wall_time
 
 _HEADS = (
     *("IMAGE", "DIGEST", "NODES", "LEARNING", "LEARNED", "COMPLETE", "REVIEW"),
-    *("PUBLISHED", "BY", "TAKEN", "REFUSED", "WAITING"),
+    *("PUBLISHED", "TAKEN", "REFUSED", "WAITING"),
 )
-_NODE_HEADS = ("NODE", "STATE", "REV", "LEARNED", "REVIEW", "STARTS", "CONTAINERS", "FOR", "PUBLISHED")
+_NODE_HEADS = ("NODE", "STATE", "REV", "LEARNED", "REVIEW", "STARTS", "FROM", "FOR", "PUBLISHED")
 _STATES = {
     pb.BASELINE_STATE_LEARNING: "learning",
     pb.BASELINE_STATE_CANDIDATE: "candidate",
@@ -33,7 +40,7 @@ _STATES = {
 def table(summaries: Iterable[pb.BaselineSummary]) -> list[str]:
     """Return a line for each baseline, below a head; below it, how many nodes refused a revocation."""
     rows = list(summaries)
-    head, *lines = aligned([_HEADS, *map(_row, rows)])
+    head, *lines = fitted([_HEADS, *map(_row, rows)], names=2)
     for place, one in reversed(list(enumerate(rows, 1))):
         if one.nodes_refusing_revocation:
             who = plural(one.nodes_refusing_revocation, "node")
@@ -50,7 +57,6 @@ def _row(one: pb.BaselineSummary) -> tuple[str, ...]:
         short_digest(what.key),
         *(str(figure or "-") for figure in figures),
         f"rev {one.published.revision}" if out else "-",
-        printable(one.published.author) if out else "-",
         *(str(figure) if out else "-" for figure in arrived),
     )
 
@@ -95,7 +101,7 @@ def revocation_line(one: pb.Revocation) -> str:
 
 
 def _nodes(nodes: Sequence[pb.NodeBaseline], published: str) -> Iterator[str]:
-    head, *lines = aligned([_NODE_HEADS, *(_node_row(one, published) for one in nodes)])
+    head, *lines = fitted([_NODE_HEADS, *(_node_row(one, published) for one in nodes)], names=1)
     yield head
     for line, one in zip(lines, nodes, strict=True):
         yield line

@@ -23,9 +23,9 @@ from driftline.baseline.carry import repository
 from driftline.baseline.format.canonical import version_of
 from driftline.baseline.inventory.purl import parse
 from driftline.baseline.observed import Observation, Seen, Use
-from driftline.cli.baseline import NS, day, plural
+from driftline.cli.baseline import NS, day
 from driftline.errors import SettingsError, StateError
-from driftline.text import escape
+from driftline.text import escape, plural
 
 REPORT_BYTES = 256 << 20
 """A scanner's report on the largest images has some 100 MB."""

@@ -22,12 +22,12 @@ from driftline.baseline.inventory.sbom import read_sbom
 from driftline.baseline.observed import Observation, Seen, Use, counts, observe
 from driftline.baseline.packages import fill
 from driftline.baseline.schema import Baseline
-from driftline.cli.baseline import NS, day, label, open_store, plural
+from driftline.cli.baseline import NS, day, label, open_store
 from driftline.cli.baseline_diff import read_side
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.cli.stopping import until_nobody_reads
 from driftline.errors import SettingsError
-from driftline.text import escape
+from driftline.text import escape, plural
 
 LISTED = 1_000
 """Lines printed of packages in use; the other formats have all."""

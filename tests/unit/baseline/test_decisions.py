@@ -77,7 +77,7 @@ def test_an_excuse_takes_the_place_of_an_older_one_and_their_number_is_bounded()
 
 def test_a_promotion_needs_every_question_answered() -> None:
     waiting = replace(full(), state=State.CANDIDATE)
-    with pytest.raises(DecisionError, match="1 behaviours need review"):
+    with pytest.raises(DecisionError, match="1 behaviour need review"):
         decisions.promote(waiting, force=False)
     assert decisions.promote(waiting, force=True).state is State.ACTIVE
     assert decisions.promote(replace(small(), state=State.CANDIDATE), force=False).state is State.ACTIVE

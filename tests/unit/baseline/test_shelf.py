@@ -170,7 +170,7 @@ def test_what_was_learned_without_a_word_and_is_not_in_what_was_published_is_cou
     shelved = shelf.of(one)
     assert (shelved.state, shelved.learning) == (State.ACTIVE, None)
     assert OpenBehaviour("/strange", "read") not in shelved.matcher
-    assert shelved.news.startswith("revision 1 is in force (publish by collector: c); 1 behaviours shown here while")
+    assert shelved.news.startswith("revision 1 is in force (publish by collector: c); not in it, though shown here")
     assert "/strange" in shelved.news
     assert shelf.losses() == [Loss("learning", "let_pass", 1)]
     assert shelf.losses() == []

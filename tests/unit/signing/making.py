@@ -16,13 +16,15 @@ from driftline.baseline.format.canonical import to_msgpack
 from driftline.baseline.keeping.files import replace_file
 from driftline.baseline.keeping.revoked import Revoked
 from driftline.baseline.keeping.store import MSGPACK, BaselineStore
-from driftline.baseline.schema import Baseline
+from driftline.baseline.schema import Baseline, Review
 from driftline.baseline.signing import revocation
 from driftline.baseline.signing.envelope import Envelope, sign, to_bytes
 from driftline.baseline.signing.keys import KeyType, PrivateKey, generate, to_pem
 from driftline.baseline.signing.statement import Statement, payload_of
+from driftline.baseline.signing.verification import revision_in
 from unit.cli.baselines import web
 
+CAME = Review(1, "collector: c", "publish", "published for every node")
 DAY_NS = 24 * 3600 * 1_000_000_000
 
 
@@ -87,6 +89,11 @@ def trust(directory: Path, *names: str) -> Path:
     for name in names:
         (directory / f"{name}.pub").write_bytes(to_pem(key(name), b"")[1])
     return directory
+
+
+def publish(state: Path, one: Baseline, *names: str) -> None:
+    """Put a baseline signed by ``names`` in force on a node, as a person's command or a collector does."""
+    BaselineStore(str(state), by_hand=True).install(one, signed(*names, one=one), revision_in, CAME)
 
 
 def put(state: Path, one: Baseline, *names: str, expires_ns: int = 0, envelope: bytes | None = None) -> None:

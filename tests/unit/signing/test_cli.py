@@ -62,9 +62,9 @@ def test_sign_and_verify_what_is_in_force(node: Node) -> None:
     ("words", "wanted"),
     [
         ((), "no key is trusted"),
-        (("mallory",), "of 1 needed signatures by trusted keys, 0 are right"),
-        (("alice", "mallory", "--threshold", "2"), "of 2 needed signatures by trusted keys, 1 are right"),
-        (("alice", "alice", "--threshold", "2"), "2 signatures are needed, and 1 keys are trusted"),
+        (("mallory",), "0 of 1 needed signatures are by trusted keys"),
+        (("alice", "mallory", "--threshold", "2"), "1 of 2 needed signatures are by trusted keys"),
+        (("alice", "alice", "--threshold", "2"), "2 signatures needed, and only 1 key trusted"),
     ],
 )
 def test_verify_refuses_with_exit_status_9(node: Node, words: tuple[str, ...], wanted: str) -> None:
@@ -175,7 +175,7 @@ def test_import_puts_a_signed_file_in_force_exactly_as_it_is(node: Node) -> None
 @pytest.mark.parametrize(
     ("data", "wanted"),
     [
-        (signed("mallory", one=baseline(7)), "0 are right"),
+        (signed("mallory", one=baseline(7)), "0 of 1 needed signatures"),
         (signed("alice", one=baseline(7), expires_ns=1), "it expired on"),
         (signed("alice", one=baseline(1)), "revision 1 of sha256:"),
         (signed("alice", one=baseline(7)).replace(b"application/vnd", b"application/vne"), "payloadType"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping.revoked import Revoked, remember
+from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.schema import Baseline, Review, State
 from driftline.baseline.signing import guard as module
 from driftline.baseline.signing import memory
@@ -21,7 +25,7 @@ from driftline.baseline.signing.ruling import Choice
 from driftline.errors import SignatureError
 from driftline.nouns import LoadBehaviour, Severity
 from unit.cli.baselines import OLD, entry
-from unit.signing.making import DAY_NS, baseline, put, signed, trust
+from unit.signing.making import DAY_NS, baseline, publish, put, signed, trust
 
 WANTED = Wanted(OLD, "", "shop/web:1")
 MORE = {**baseline().entries, LoadBehaviour("/evil.so"): entry()}
@@ -102,7 +106,7 @@ def test_a_signed_one_is_let_in_and_the_next_agent_knows_it(state: Path, make: C
     ("one", "names", "why"),
     [
         (baseline(4), (), "nobody signed revision 4"),
-        (baseline(4), ("mallory",), "of 1 needed signatures by trusted keys, 0 are right"),
+        (baseline(4), ("mallory",), "0 of 1 needed signatures are by trusted keys"),
         (baseline(2), ("alice",), "it is revision 2, and revision 3 was in force here"),
         (baseline(3, image="other"), ("alice",), "another revision 3 was in force here"),
         (baseline(state=State.LEARNING), (), "it is being learned"),
@@ -123,7 +127,10 @@ def test_what_is_not_good_is_refused_at_once_and_after_a_restart(
     for _restart in range(2):
         found = choice(guard, again=True)
         assert found == replace(good, kept=True, held=True)
-        assert told(guard) == [("high", f"{why}; revision 3 stays in force")]
+        ((severity, said),) = told(guard)
+        assert severity == "high"
+        assert said.startswith(f"{why}; ")
+        assert said.endswith("; revision 3 stays in force")
         assert guard.stop()
         guard = make()
     choice(guard)
@@ -193,6 +200,77 @@ def test_keys_are_rotated_while_it_runs(state: Path, make: Callable[..., Guard])
     wait(lambda: guard.choice_of(OLD) == good)
     shutil.rmtree(own_directory(str(state), OLD))
     assert choice(guard, again=True).kept  # what was kept has the new key's signature, too
+
+
+def test_when_a_key_is_taken_away_the_newest_one_before_that_others_signed_is_in_force(
+    state: Path, make: Callable[..., Guard]
+) -> None:
+    """Also after a restart, and though its files are gone; until a good one with a higher number comes."""
+    trust(state / "trust", "alice", "bob")
+    publish(state, baseline(1), "alice")
+    publish(state, baseline(2, image="second"), "alice")
+    publish(state, baseline(3, image="third"), "mallory", "bob")
+    publish(state, baseline(4, entries=MORE), "bob")
+    guard = make()
+    bad = choice(guard)
+    trust(state / "trust", "alice")
+    wait(lambda: guard.choice_of(OLD) != bad)
+    for _restart in range(2):
+        found = guard.choice_of(OLD)
+        assert found is not None
+        assert (found.signed, found.kept, found.held, found.void) == (True, True, True, False)
+        seen = memory.recall(str(state), OLD)
+        assert seen is not None
+        assert (seen.revision, seen.sha256) == (2, found.sha256)
+        assert guard.stop()
+        guard = make()
+        choice(guard)
+    [(severity, why)] = told(guard)
+    assert severity == "high"
+    assert why.endswith("; revision 2 stays in force")
+    put(state, baseline(1), "alice")  # an attacker with the old files
+    assert choice(guard, again=True) == found
+    shutil.rmtree(own_directory(str(state), OLD))
+    assert choice(guard, again=True) == found
+    publish(state, baseline(3, entries={}), "alice")
+    assert not choice(guard, again=True).held
+    assert guard.stop()
+
+
+def test_it_passes_over_what_was_revoked_and_counts_the_threshold(state: Path, make: Callable[..., Guard]) -> None:
+    trust(state / "trust", "alice", "bob", "carl")
+    for number, names in enumerate((("alice", "carl"), ("alice", "bob"), ("alice", "carl"), ("alice", "bob")), 1):
+        publish(state, baseline(number, entries={LoadBehaviour(f"/{number}.so"): entry()}), *names)
+    guard = make(2)
+    bad = choice(guard)
+    third = BaselineStore(str(state)).read_revision(OLD, 3)
+    remember(str(state), Revoked(OLD, version_of(third), "a miner"))
+    trust(state / "trust", "alice", "carl")
+    wait(lambda: guard.choice_of(OLD) != bad)
+    seen = memory.recall(str(state), OLD)
+    assert seen is not None
+    assert seen.revision == 1
+
+
+def test_where_the_one_before_cannot_be_kept_the_image_is_learned_anew(
+    state: Path, make: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not asked for again and again."""
+    trust(state / "trust", "alice", "bob")
+    publish(state, baseline(1), "alice")
+    publish(state, baseline(2, entries=MORE), "bob")
+    guard = make()
+    bad = choice(guard)
+
+    def full(*_what: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(memory, "remember", full)
+    trust(state / "trust", "alice")
+    wait(lambda: guard.choice_of(OLD) != bad)
+    assert guard.choice_of(OLD) == Choice(held=True, nothing=True, void=True)
+    assert guard.stop()
+    assert any("no space" in str(error) for error in guard.take_errors())
 
 
 def test_without_readable_keys_everything_is_refused_and_tried_again(state: Path, make: Callable[..., Guard]) -> None:

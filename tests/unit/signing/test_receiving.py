@@ -98,8 +98,8 @@ def test_a_child_that_does_not_end_is_an_error(state: Path) -> None:
 
 
 def test_only_what_enough_trusted_keys_signed(state: Path) -> None:
-    refused(publish(state, baseline(), "mallory"), "of 1 needed signatures by trusted keys, 0 are right")
-    refused(publish(state, baseline(), "alice", threshold=2), "2 signatures are needed, and 1 keys are trusted")
+    refused(publish(state, baseline(), "mallory"), "0 of 1 needed signatures are by trusted keys")
+    refused(publish(state, baseline(), "alice", threshold=2), "2 signatures needed, and only 1 key trusted")
     refused(publish(state, baseline()), "nobody signed it, and this node takes only what is signed")
     refused(publish(state, baseline(), unsigned=False, required=True), "nobody signed it")
     trust(state / "trust")
@@ -173,7 +173,7 @@ def test_an_unsigned_one_never_replaces_a_signed_one(state: Path) -> None:
 
 
 def test_where_unsigned_ones_are_taken_a_bad_signature_is_none_the_less_bad(state: Path) -> None:
-    refused(publish(state, baseline(), "mallory", unsigned=True), "0 are right")
+    refused(publish(state, baseline(), "mallory", unsigned=True), "0 of 1 needed signatures")
     trust(state / "trust")
     assert publish(state, baseline(), "mallory", unsigned=True).became is Became.TAKEN, "nobody is trusted here"
 
@@ -286,8 +286,8 @@ def test_what_newer_images_carried_over_from_it_alone_waits_for_review(state: Pa
     answer = revoke(state, bad)
     assert answer.became is Became.TAKEN, answer
     assert dict(answer.inherited) == {
-        between: f"2 behaviours it carried over from {OLD} need review",
-        newest: f"1 behaviours it carried over from {OLD} need review",
+        between: f"2 behaviours it carried over from {OLD} set to needs-review",
+        newest: f"1 behaviour it carried over from {OLD} set to needs-review",
     }
     assert answer.said.startswith("what revision 1 expects is in force; of ")
     for name, waiting in ((between, {evil, own}), (newest, {evil})):
@@ -305,7 +305,7 @@ def test_what_a_signed_baseline_carried_over_stays_and_is_told(state: Path) -> N
     newer = replace(carry(bad, "sha256:" + "b" * 64, "shop/web:2"), state=State.ACTIVE, revision=1)
     put(state, newer, "alice")
     (told,) = revoke(state, bad).inherited.values()
-    assert "stay, because it is signed" in told
+    assert "kept, because it is signed" in told
     assert in_force(state, newer.name) == newer
 
 
@@ -376,7 +376,7 @@ def accept(state: Path) -> None:
 
 def test_a_signed_revocation_is_obeyed_for_what_it_says(state: Path) -> None:
     put(state, baseline(4), "alice")
-    refused(revoke_signed(state, baseline(4), "mallory"), "0 are right")
+    refused(revoke_signed(state, baseline(4), "mallory"), "0 of 1 needed signatures")
     refused(revoke_signed(state, baseline(4), "alice", version="sha256:" + "ef" * 32), "another version")
     refused(revoke_signed(state, baseline(4), "alice", name="sha256:" + "ef" * 32), "another version")
     swapped = base64.b64encode(signed("alice", one=baseline(4))).decode()
@@ -400,6 +400,19 @@ def test_where_signatures_are_required_the_signed_one_before_is_in_force_again(s
     assert (found.choice.kept, found.choice.signed) == (True, True)
     assert found.why == "revoked: stolen; revision 4 stays in force"
     refused(publish(state, baseline(6, entries=MORE), "alice", required=True), "was revoked: stolen")
+
+
+def test_signatures_under_the_same_contents_by_another_key_take_none_away(state: Path) -> None:
+    """A key that was stolen signed what alice had signed, as a later revision, and then something else."""
+    trust(state / "trust", "alice", "carl")
+    for one, name in ((baseline(4), "alice"), (baseline(5), "carl"), (baseline(6, entries=MORE), "carl")):
+        assert publish(state, one, name, required=True).became is Became.TAKEN
+    accept(state)
+    trust(state / "trust", "alice")
+    revoked = revoke_signed(state, baseline(6, entries=MORE), "alice", required=True)
+    assert revoked.now == "what revision 4 expects is in force"
+    assert in_force(state) == baseline(4)
+    assert ruling(state).choice.signed
 
 
 def test_where_signatures_are_required_an_unsigned_one_before_is_passed_over(state: Path) -> None:

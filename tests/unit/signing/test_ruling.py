@@ -14,6 +14,8 @@ from driftline.nouns import Severity
 NAME, NOW = "sha256:11", 1_000
 GOOD = Judged(worth=Worth.GOOD, sha256="aa", revision=5)
 GONE = Judged(worth=Worth.ABSENT, why="it is gone")
+UNTRUSTED = replace(GOOD, worth=Worth.BAD, untrusted=True, why="0 of 1 needed signatures are by trusted keys")
+EARLIER = replace(GOOD, revision=3, sha256="ee")
 SEEN = Seen(name=NAME, signed=True, revision=5, sha256="aa", retired=False, expires_ns=0)
 KEPT = Choice(signed=True, kept=True, held=True, sha256="aa")
 NOTHING = Choice(held=True, nothing=True)
@@ -59,16 +61,52 @@ def test_without_a_good_one_it_says_so(kept: Judged) -> None:
 
 
 def test_what_was_in_force_counts_no_more_once_nobody_trusts_its_keys() -> None:
-    untrusted = replace(
-        GOOD, worth=Worth.BAD, untrusted=True, why="of 1 needed signatures by trusted keys, 0 are right"
-    )
-    found = rule(answer(untrusted, untrusted), SEEN, NOW)
+    found = rule(answer(UNTRUSTED, UNTRUSTED), SEEN, NOW)
     assert found.choice == replace(NOTHING, void=True)
-    assert found.why == f"{untrusted.why}; no good one is known, so the image is learned anew"
-    assert rule(answer(BAD["unsigned"], untrusted), SEEN, NOW).choice.void
-    assert not rule(answer(untrusted, replace(untrusted, sha256="bb")), SEEN, NOW).choice.void, "it is another one"
-    assert not rule(answer(untrusted, replace(OWN, untrusted=True)), OWN_SEEN, NOW).choice.void, "nobody ever signed it"
-    assert rule(answer(untrusted, GOOD), SEEN, NOW).choice == KEPT
+    assert found.why == f"{UNTRUSTED.why}; no good one is known, so the image is learned anew"
+    assert rule(answer(BAD["unsigned"], UNTRUSTED), SEEN, NOW).choice.void
+    assert rule(answer(replace(BAD["expired"], revision=4), UNTRUSTED), SEEN, NOW).choice.void
+    assert not rule(answer(UNTRUSTED, replace(UNTRUSTED, sha256="bb")), SEEN, NOW).choice.void, "it is another one"
+    assert not rule(answer(UNTRUSTED, replace(OWN, untrusted=True)), OWN_SEEN, NOW).choice.void, "nobody ever signed it"
+    assert rule(answer(UNTRUSTED, GOOD), SEEN, NOW).choice == KEPT
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if name != "expired"])
+def test_then_the_newest_one_before_it_that_is_good_is_in_force_again(name: str) -> None:
+    """Whatever lies there: what is older than that one is none the better, nor is what nobody signed."""
+    now = replace(BAD[name], revision=2) if name == "older" else BAD[name]
+    if name == "another":  # of the number of what counts no more, and of one that counts
+        now = replace(now, revision=EARLIER.revision)
+    found = rule(replace(answer(now, UNTRUSTED), earlier=EARLIER), SEEN, NOW)
+    assert found.choice == Choice(signed=True, kept=True, held=True, sha256="ee")
+    assert found.remember == replace(SEEN, revision=3, sha256="ee"), (
+        "from now on that is the one nothing older replaces"
+    )
+    assert found.severity is Severity.HIGH
+    assert found.why.endswith("revision 3 is in force again, the newest before it that enough trusted keys signed")
+    again = rule(answer(now, EARLIER), found.remember, NOW)
+    assert (again.choice, again.remember) == (found.choice, None)
+
+
+def test_an_expired_one_before_it_is_better_than_none() -> None:
+    expired = replace(EARLIER, expires_ns=NOW - 1)
+    found = rule(replace(answer(UNTRUSTED, UNTRUSTED), earlier=expired), SEEN, NOW)
+    assert (found.choice.sha256, found.choice.expires_ns) == ("ee", NOW - 1)
+
+
+def test_a_number_that_only_the_bad_key_vouches_for_keeps_out_no_good_one() -> None:
+    good = replace(GOOD, sha256="bb", revision=4)
+    for earlier in (GONE, EARLIER):
+        found = rule(replace(answer(good, UNTRUSTED), earlier=earlier), SEEN, NOW)
+        assert found.choice == Choice(signed=True, sha256="bb")
+        assert (found.why, found.remember) == ("", replace(SEEN, revision=4, sha256="bb"))
+
+
+def test_if_the_one_before_it_retired_the_image_it_is_learned_and_no_older_one_comes_back() -> None:
+    retired = replace(EARLIER, retired=True)
+    found = rule(replace(answer(GONE, UNTRUSTED), earlier=retired), SEEN, NOW)
+    assert found.choice == Choice(nothing=True)
+    assert found.remember == replace(SEEN, revision=3, sha256="ee", retired=True)
 
 
 @pytest.mark.parametrize("name", ["tampered", "unsigned", "expired"])

@@ -117,7 +117,7 @@ def test_what_nobody_trusted_signed_is_never_parsed(monkeypatch: pytest.MonkeyPa
         raise AssertionError("parsed")
 
     monkeypatch.setattr(verification, "from_payload", never)
-    with pytest.raises(SignatureError, match="0 are right"):
+    with pytest.raises(SignatureError, match="0 of 1 needed signatures"):
         verification.verify(signed("mallory"), ALICE, 1)
 
 
@@ -128,11 +128,30 @@ def test_the_threshold_counts_keys(threshold: int, enough: bool) -> None:
     if enough:
         assert {one.id for one in verification.verify(data, keys, threshold).keys} == {one.id for one in keys[:2]}
         return
-    with pytest.raises(SignatureError, match="of 3 needed signatures by trusted keys, 2 are right"):
+    with pytest.raises(SignatureError, match="2 of 3 needed signatures are by trusted keys"):
         verification.verify(data, keys, threshold)
+
+
+def test_a_refusal_names_the_keys_that_signed_and_those_that_would_count() -> None:
+    alice, bob, mallory = (key(name).public for name in ("alice", "bob", "mallory"))
+    keys = [alice._replace(name="alice.pub"), bob._replace(name="bob\x1b.pub")]
+    with pytest.raises(SignatureError) as caught:
+        verification.verify(signed("alice", "mallory"), keys, 2)
+    assert caught.value.args[0] == (
+        f"1 of 2 needed signatures are by trusted keys; signed by {alice.id} (alice.pub); signed, as it says, by"
+        f" {mallory.id}; trusted, too: {bob.id} (bob\\x1b.pub)"
+    )
+    forged = outer(signed("mallory"))
+    forged["signatures"][0]["keyid"] = alice.id
+    forged["signatures"] += [{"keyid": f"{number}" * 200, "sig": "AAAA"} for number in range(1, 9)]
+    with pytest.raises(SignatureError) as caught:
+        verification.verify(as_bytes(forged), keys, 1)
+    said = caught.value.args[0]
+    assert f"wrong is the signature of {alice.id} (alice.pub)" in said
+    assert f"signed, as it says, by {'1' * 64}, {'2' * 64}, {'3' * 64}, {'4' * 64}, and 4 more;" in said
 
 
 @pytest.mark.parametrize("threshold", [0, -1, 2])
 def test_a_threshold_that_can_never_be_met_or_always_is_refused(threshold: int) -> None:
-    with pytest.raises(SignatureError, match="keys are trusted"):
+    with pytest.raises(SignatureError, match="trusted"):
         verification.verify(signed("alice"), ALICE, threshold)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from driftline.baseline.format.canonical import version_of
 from driftline.baseline.keeping.marks import mark
 from driftline.baseline.keeping.promotion import Policy
+from driftline.baseline.keeping.revoked import Revoked, remember
 from driftline.baseline.keeping.saving import NS
 from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.keeping.upkeep import Upkeep
@@ -19,12 +21,13 @@ from driftline.baseline.schema import Baseline, Review, Standing, State
 from driftline.baseline.shelf import Shelf
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.signing import guard as guard_module
+from driftline.baseline.signing import memory
 from driftline.baseline.signing.guard import Guard, Wanted
 from driftline.nouns import LoadBehaviour, Loss, Subject
 from driftline.vetting import Vetting, saving_of
 from unit.baseline.making import SUBJECT, process
 from unit.cli.baselines import OLD, SERVER, entry
-from unit.signing.making import baseline, put, trust
+from unit.signing.making import baseline, publish, put, trust
 
 IMAGE = replace(SUBJECT, image_digest=OLD)
 EVIL = LoadBehaviour("/evil.so")
@@ -110,6 +113,49 @@ def test_keys_that_are_taken_away_take_what_they_signed_out_of_force(
     node.wait(lambda: shelved.signed)
     assert (shelved.learning, shelved.held, shelved.revision, SERVER in shelved.matcher) == (None, False, 1, True)
     node.guard.take_errors()
+
+
+def test_then_the_one_before_that_others_signed_is_judged_by(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "LOOK_SECONDS", 0.0)
+    trust(node.state / "trust", "alice", "carl")
+    publish(node.state, baseline(1), "alice")
+    publish(node.state, baseline(2, entries=MORE), "carl")
+    shelved = node.meet()
+    assert EVIL in shelved.matcher
+    trust(node.state / "trust", "alice")
+    node.wait(lambda: shelved.revision == 1)
+    assert (shelved.signed, shelved.held, shelved.learning) == (True, True, None)
+    assert (SERVER in shelved.matcher, EVIL in shelved.matcher) == (True, False)
+    assert shelved.news == "revision 1 is in force, the last good one that is signed"
+    [refusal] = node.guard.take_refusals()
+    assert refusal.severity == "high"
+    assert refusal.why.endswith("revision 1 is in force again, the newest before it that enough trusted keys signed")
+    before = shelved.matcher
+    node.guard.want_again(OLD)
+    node.wait(node.guard.take_refusals)
+    node.touch()
+    assert shelved.matcher is before
+    node.shelf.save()
+    assert node.store.load_one(OLD) == baseline(2, entries=MORE), "what lies there is left for people to look at"
+    trust(node.state / "trust", "alice", "carl")
+    node.wait(lambda: shelved.revision == 2)
+    assert not shelved.held
+
+
+def test_what_is_revoked_goes_out_of_force_though_its_file_was_refused_before(node: Node) -> None:
+    put(node.state, baseline(), "alice")
+    shelved = node.meet()
+    put(node.state, baseline(2, entries=MORE))
+    node.touch()
+    node.wait(lambda: shelved.held)
+    node.guard.want_again(OLD)
+    node.wait(node.guard.take_refusals)
+    assert SERVER in shelved.matcher, "what is not revoked stays"
+    remember(str(node.state), Revoked(OLD, version_of(baseline()), "stolen"))
+    memory.forget(str(node.state), OLD)
+    node.touch()
+    node.wait(lambda: not shelved.signed)
+    assert (shelved.held, SERVER in shelved.matcher, EVIL in shelved.matcher) == (True, False, False)
 
 
 def test_a_refused_change_is_not_judged_by_nor_written_over(node: Node) -> None:
@@ -245,6 +291,17 @@ def test_containers_without_a_digest_are_nobodys_to_sign(node: Node) -> None:
     shelved = node.shelf.of(nameless)
     assert not shelved.held
     assert shelved.learning is not None
+    shelved.learning.observe(EVIL, 7, nameless, process(), entered=False)
+    node.wait(lambda: shelved.learning is None)
+    node.shelf.save()
+    person = BaselineStore(str(node.state), by_hand=True)
+    found = person.load_one(shelved.name)
+    assert isinstance(found, Baseline)
+    person.commit(replace(found, entries={}), "alice", "edit", "no")
+    node.wait(lambda: shelved.revision == 2)
+    assert EVIL not in shelved.matcher
+    node.meet()  # by now the guard would have told of it
+    assert node.guard.take_refusals() == []
 
 
 # --- waiting for it ---------------------------------------------------------------------------------------------------

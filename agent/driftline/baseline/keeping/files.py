@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,15 +58,22 @@ def is_of(data: bytes, sha256: str) -> bool:
     return not sha256 or hashlib.sha256(data).hexdigest() == sha256
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of ``path`` in one step; a full disk is not left fuller. Raises OSError."""
-    with replacing(path.parent, {path.name: data}):
-        pass
+def replace_file(path: Path, data: bytes, alike: Path | None = None) -> None:
+    """Put ``data`` in the place of ``path`` in one step; a full disk is not left fuller. Raises OSError.
+
+    ``alike``: a file whose mode and owner it gets.
+    """
+    with replacing(path.parent, {path.name: data}) as beside:
+        if alike is not None:
+            status = os.stat(alike)
+            os.chown(beside[path.name], status.st_uid, status.st_gid)
+            os.chmod(beside[path.name], stat.S_IMODE(status.st_mode))
 
 
 @contextmanager
-def replacing(directory: Path, contents: Mapping[str, bytes]) -> Iterator[None]:
-    """Write files beside those of the same names; at the end, put them in their place, the first one first.
+def replacing(directory: Path, contents: Mapping[str, bytes]) -> Iterator[Mapping[str, Path]]:
+    """Write files beside those of the same names, and yield where; at the end, put them in their place, the first one
+    first.
 
     A full disk shows before the first is replaced, and is not left fuller. Raises OSError.
     """
@@ -73,7 +81,7 @@ def replacing(directory: Path, contents: Mapping[str, bytes]) -> Iterator[None]:
     try:
         for name, data in contents.items():
             _write(beside[name], data)
-        yield
+        yield beside
         for name, path in beside.items():
             os.replace(path, directory / name)
     except OSError:

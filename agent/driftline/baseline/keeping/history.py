@@ -7,6 +7,7 @@ before the revision comes into force; read by the command line. Next: ``driftlin
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,11 @@ def path_of(directory: Path, number: int) -> Path:
     return directory / DIRECTORY / f"{number:0{DIGITS}}.msgpack"
 
 
+def envelope_of(directory: Path, number: int) -> Path:
+    """The file of the signatures of a revision, see ``signing.files``."""
+    return directory / DIRECTORY / f"{number:0{DIGITS}}.dsse.json"
+
+
 def read(directory: Path, number: int) -> Baseline:
     """Return a revision. Raises OSError; DocumentError or ValueError if it is damaged."""
     return from_msgpack(read_file(path_of(directory, number), MAX_FILE))
@@ -75,12 +81,17 @@ def describe(directory: Path, number: int) -> Revision:
     return Revision(number, version, found.parent, found.state, review, behaviours, partial=bool(found.reasons))
 
 
-def with_interrupted(revisions: list[Revision], in_force: int) -> list[Revision]:
-    """Return ``revisions``, ascending, with those marked that never came into force; ``in_force`` 0: not known."""
+def with_interrupted(revisions: list[Revision], in_force: int, came: Set[int] = frozenset()) -> list[Revision]:
+    """Return ``revisions``, ascending, with those marked that never came into force; ``in_force`` 0: not known.
+
+    ``came``: those that were made elsewhere, whose parents say nothing of what was in force here.
+    """
     marked = []
     for place, one in enumerate(revisions):
-        followers = [other.parent for other in revisions[place + 1 :] if not other.damage][:1]
-        follows = followers[0] in ("", one.version) if followers else in_force in (0, one.number)
+        followers = [other for other in revisions[place + 1 :] if not other.damage][:1]
+        told = not came.isdisjoint({one.number, *(other.number for other in followers)})
+        last = in_force in (0, one.number)
+        follows = told or (followers[0].parent in ("", one.version) if followers else last)
         marked.append(one if follows or one.damage else one._replace(interrupted=True))
     return marked
 
@@ -110,4 +121,5 @@ def add(directory: Path, number: int, data: bytes) -> None:
     replace_file(path_of(directory, number), data)
     for old in numbers(directory)[:-MAX_REVISIONS]:
         path_of(directory, old).unlink(missing_ok=True)
+        envelope_of(directory, old).unlink(missing_ok=True)
     sync_directory(directory / DIRECTORY)

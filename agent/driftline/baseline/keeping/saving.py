@@ -11,6 +11,7 @@ from functools import partial
 
 from driftline.baseline.beginning import JUDGES, Beginning, anew, begin
 from driftline.baseline.format.canonical import Judging
+from driftline.baseline.keeping.arrivals import last_of
 from driftline.baseline.keeping.edit import adopt
 from driftline.baseline.keeping.errands import AtOnce, Errands
 from driftline.baseline.keeping.files import ABSENT
@@ -18,10 +19,11 @@ from driftline.baseline.keeping.snapshot import take
 from driftline.baseline.keeping.store import BaselineStore
 from driftline.baseline.keeping.writing import Order, Writer, Written
 from driftline.baseline.learning import Learning
-from driftline.baseline.schema import Baseline, Standing, State
+from driftline.baseline.schema import Baseline, Review, Standing, State
 from driftline.baseline.shelved import Shelved
 from driftline.baseline.wording import shortened, text_of
 from driftline.errors import StateError
+from driftline.text import plural
 
 NS = 1_000_000_000
 SAVE_NS = 15 * NS
@@ -121,11 +123,19 @@ class Saving:
     def _put(self, shelved: Shelved, found: Baseline, judging: Judging | None = None) -> None:
         quiet = shelved.learning if shelved.first_run else None
         shelved.take(found, judging)
-        last = found.reviews[-1] if found.reviews else None
+        last = self._came(shelved) or (found.reviews[-1] if found.reviews else None)
         by = f" ({last.action} by {last.author})" if last else ""
         shelved.news = f"learned anew{by}" if shelved.learning else f"revision {found.revision} is in force{by}"
         if quiet is not None and shelved.learning is None:
             shelved.news += self._let_pass(quiet.baseline, shelved)
+
+    def _came(self, shelved: Shelved) -> Review | None:
+        """How it came into force here, if it was signed elsewhere."""
+        try:
+            directory = self._store.directory(shelved.name) if self._store else None
+            return last_of(directory, shelved.revision, shelved.version) if directory else None
+        except OSError:
+            return None  # then what it says itself is told
 
     def _let_pass(self, learned: Baseline, shelved: Shelved) -> str:
         """Count what was learned without a word, and is no part of what took its place; return what to say of it."""
@@ -138,7 +148,8 @@ class Saving:
             return ""
         self.let_pass += len(found)
         examples = ", ".join(shortened(text_of(behaviour)) for behaviour in found[:EXAMPLES])
-        return f"; {len(found)} behaviours shown here while it was learned are not in it, such as {examples}"
+        count = plural(len(found), "behaviour")
+        return f"; not in it, though shown here while it was learned: {count}, such as {examples}"
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ from driftline.baseline.format.canonical import MAX_FILE, Judging, from_msgpack,
 from driftline.baseline.format.plaintext import MAX_PLAIN_FILE
 from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.format.yamltext import to_yaml
-from driftline.baseline.keeping import history, revoked
+from driftline.baseline.keeping import arrivals, history, revoked
+from driftline.baseline.keeping.arrivals import Arrival
 from driftline.baseline.keeping.edit import adopt
 from driftline.baseline.keeping.files import (
     ABSENT,
@@ -135,7 +136,7 @@ class BaselineStore:
             before, baseline = baseline, self._with_decisions(baseline)
             if baseline is not before and self.is_signed(baseline):
                 return baseline
-            review = Review(time.time_ns(), *(text[:MAX_SAID] for text in (author, action, reason, what)))
+            review = made_by(author, action, reason, what)
             baseline = replace(baseline, reviews=(*baseline.reviews, review)[-MAX_REVIEWS:])
             learned = baseline.state is not State.LEARNING
             if self._by_hand and baseline.state is not State.RETIRED:
@@ -151,8 +152,8 @@ class BaselineStore:
         before = history.header(history.path_of(directory, now.revision)) or now if now and now.revision else None
         return replace(baseline, revision=last + 1, parent=before.version if before else baseline.parent)
 
-    def _put_in_force(self, baseline: Baseline, revision: bool = False) -> None:
-        """Write it, and before it is in its place the new revision: what is in force has one.
+    def _put_in_force(self, baseline: Baseline, revision: bool = False, came: Review | None = None) -> None:
+        """Write it, and before it is in its place the new revision: what is in force has one. ``came``: it is not ours.
 
         A person's command writes the YAML as well; the agent removes it, and a child writes it anew (``plain``).
         """
@@ -160,6 +161,8 @@ class BaselineStore:
         with replacing(directory, {MSGPACK: data, **({YAML: to_yaml(baseline).encode()} if self._by_hand else {})}):
             if revision:
                 history.add(directory, baseline.revision, data)
+            if came:
+                arrivals.add(directory, Arrival(baseline.revision, version_of(baseline), came))
             if not self._by_hand:
                 (directory / YAML).unlink(missing_ok=True)
         sync_directory(directory)
@@ -186,8 +189,8 @@ class BaselineStore:
             return theirs  # made for many nodes: nothing that was seen on this one alone goes into it
         return adopt(baseline, theirs, seen.mtime_ns if seen else 0)
 
-    def install(self, baseline: Baseline, envelope: bytes, revision_in: Callable[[bytes], int]) -> None:
-        """Put a signed baseline in force exactly as it is, with its signatures. Raises StateError.
+    def install(self, baseline: Baseline, envelope: bytes, revision_in: Callable[[bytes], int], came: Review) -> None:
+        """Put a signed baseline in force exactly as it is, with its signatures; ``came``: who does. Raises StateError.
 
         In the place of a signed one it must be a later revision, or that very one. What this node made itself gives way
         to it, whatever its number; its revisions are set aside. ``revision_in``: which revision an envelope is of.
@@ -203,8 +206,15 @@ class BaselineStore:
                     what = f"revision {now.revision} of {escape(baseline.name)} is in force here, and signed"
                     raise StateError(f"{what}; this is revision {baseline.revision}", "sign it with a higher revision")
                 history.set_aside(directory)
-            signatures.write(directory, version, envelope)
-            self._put_in_force(baseline, revision=True)
+            signatures.write(directory, version, envelope, baseline.revision)
+            self._put_in_force(baseline, revision=True, came=came)
+
+    def put_back(self, baseline: Baseline, came: Review) -> None:
+        """Put an earlier revision in force exactly as it was signed; ``came``: who does. Raises StateError."""
+        with self.locked(baseline.name), self._told("save", baseline.name):
+            if envelope := self.signatures_then(baseline):
+                signatures.write(self.directory(baseline.name), version_of(baseline), envelope, baseline.revision)
+            self._put_in_force(baseline, came=came)
 
     def _is_there(self, directory: Path, baseline: Baseline) -> bool:
         return read_file(directory / MSGPACK, MAX_FILE) == to_msgpack(baseline)
@@ -212,13 +222,19 @@ class BaselineStore:
     def put_signatures(self, baseline: Baseline, envelope: bytes) -> None:
         """Keep the signatures of a baseline beside it, in the place of older ones. Raises StateError."""
         with self.locked(baseline.name), self._told("sign", baseline.name):
-            signatures.write(self.directory(baseline.name), version_of(baseline), envelope)
+            signatures.write(self.directory(baseline.name), version_of(baseline), envelope, baseline.revision)
             self._announce()
 
     def signatures(self, baseline: Baseline) -> bytes | None:
         """Return the envelope kept of a baseline's version, nothing in it verified; None if there is none."""
         with self._told("read", baseline.name):
             return signatures.read(self.directory(baseline.name), version_of(baseline), MAX_PLAIN_FILE)
+
+    def signatures_then(self, baseline: Baseline) -> bytes | None:
+        """Return the envelope kept of an earlier revision, whoever signed its contents since; None: nobody did."""
+        directory, version = self.directory(baseline.name), version_of(baseline)
+        with self._told("read", baseline.name):
+            return signatures.read_of(directory, baseline.revision, version, MAX_PLAIN_FILE)
 
     def is_signed(self, baseline: Baseline) -> bool:
         """Whether somebody signed a learned baseline: nothing may change in it then. Nothing is verified."""
@@ -320,7 +336,13 @@ class BaselineStore:
         with self._told("read", name):
             now = history.header(directory / MSGPACK)
             known = [history.describe(directory, number) for number in history.numbers(directory)]
-        return history.with_interrupted(known, now.revision if now else 0)
+            came = {one.revision for one in arrivals.recall(directory)}
+        return history.with_interrupted(known, now.revision if now else 0, came)
+
+    def arrivals(self, name: str) -> list[Arrival]:
+        """Return how signed revisions of a baseline came into force here, oldest first."""
+        with self._told("read", name):
+            return arrivals.recall(self.directory(name))
 
     def read_revision(self, name: str, number: int) -> Baseline:
         """Return one revision. Raises StateError if there is none, or it is damaged."""
@@ -381,6 +403,11 @@ class BaselineStore:
         if self._by_hand:
             make_directory(self.root)
             touch(self.root / CHANGED)
+
+
+def made_by(author: str, action: str, reason: str, what: str = "") -> Review:
+    """Return a decision made now, no text of it longer than ``MAX_SAID``."""
+    return Review(time.time_ns(), *(text[:MAX_SAID] for text in (author, action, reason, what)))
 
 
 def _name_of(judging: Judging) -> str:

@@ -22,7 +22,7 @@ from driftline.baseline.keeping.store import MSGPACK, BaselineStore
 from driftline.baseline.keeping.writing import AGENT
 from driftline.baseline.schema import CARRIED, Baseline, Entry, Standing, State
 from driftline.nouns import Behaviour
-from driftline.text import escape
+from driftline.text import escape, plural
 
 ACTION = "revoke"
 
@@ -90,12 +90,13 @@ def _review(store: BaselineStore, name: str, revoked: Revoked, suspects: Set[Beh
         found = left & _expected(one)
         if not found or one.state is State.RETIRED:
             return "", left
-        what = f"{len(found)} behaviours it carried over from {escape(revoked.name)}"
+        what = f"{plural(len(found), 'behaviour')} it carried over from {escape(revoked.name)}"
         if store.is_signed(one):
-            return f"{what} stay, because it is signed: sign one without them", left
+            return f"{what} kept, because it is signed: sign one without them", left
         changed = replace(one, entries={each: _waiting(one, each, found) for each in one.entries})
-        store.commit(changed, AGENT, ACTION, revoked.reason, f"{len(found)} behaviours carried over: {revoked.version}")
-    return f"{what} need review", left
+        count = plural(len(found), "behaviour")
+        store.commit(changed, AGENT, ACTION, revoked.reason, f"{count} carried over: {revoked.version}")
+    return f"{what} set to needs-review", left
 
 
 def _waiting(baseline: Baseline, behaviour: Behaviour, found: Set[Behaviour]) -> Entry:

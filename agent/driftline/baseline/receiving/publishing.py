@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from driftline.baseline.format.canonical import from_msgpack, version_of
 from driftline.baseline.format.reading import DocumentError
 from driftline.baseline.keeping.files import read_file, replace_file
 from driftline.baseline.keeping.revoked import refuse
-from driftline.baseline.keeping.store import MSGPACK, PUBLISH, BaselineStore
+from driftline.baseline.keeping.store import MSGPACK, PUBLISH, BaselineStore, made_by
 from driftline.baseline.receiving.apart import Answer, Became, Request
 from driftline.baseline.schema import Baseline
 from driftline.baseline.signing import statement
@@ -37,7 +38,7 @@ NS = 1_000_000_000
 def publish(request: Request) -> Answer:
     """Put it in force. Raises StateError, SignatureError, DocumentError, DecisionError, PieceError, OSError."""
     data = inflate(read_file(Path(request.file), WHOLE_BYTES), WHOLE_BYTES)
-    given = _signed(request, data) if request.signed else _unsigned(request, data)
+    given, by = _signed(request, data) if request.signed else (_unsigned(request, data), ())
     statement.check(given)
     if escape(given.name) != request.name or version_of(given) != request.version:
         raise DocumentError(f"it is {version_of(given)} of {given.name}, not what it was sent as")
@@ -46,7 +47,7 @@ def publish(request: Request) -> Answer:
     with store.locked(given.name):
         if not _is_noted(store, given):
             if request.signed:
-                store.install(given, data, revision_in)
+                store.install(given, data, revision_in, made_by(*_published(request, _signers(by))))
             else:
                 _commit(store, given, request)
             _note(store, given)
@@ -61,14 +62,16 @@ def trusted(request: Request) -> tuple[PublicKey, ...]:
         raise SignatureError(f"no trusted keys in {escape(request.trust_dir)}: {error.args[0]}") from error
 
 
-def _signed(request: Request, data: bytes) -> Baseline:
+def _signed(request: Request, data: bytes) -> tuple[Baseline, Sequence[PublicKey]]:
+    """What was signed, and by whom."""
+    by: Sequence[PublicKey] = ()
     if request.unsigned and not _has_keys(Path(request.trust_dir)):
         found = read_statement(read_envelope(data))  # this node would take it without signatures as well
     else:
-        found = verify(data, trusted(request), request.threshold).statement
+        found, by = verify(data, trusted(request), request.threshold)
     if 0 < found.expires_ns <= time.time_ns():
         raise SignatureError(f"it expired on {datetime.fromtimestamp(found.expires_ns // NS, UTC):%Y-%m-%d %H:%M} UTC")
-    return found.baseline
+    return found.baseline, by
 
 
 def _has_keys(directory: Path) -> bool:
@@ -89,8 +92,16 @@ def _commit(store: BaselineStore, given: Baseline, request: Request) -> None:
     current = found if isinstance(found, Baseline) else None  # a damaged one is mended
     if current is not None and store.is_signed(current):
         raise SignatureError(f"revision {current.revision}, which is in force here, is signed, and this is not")
-    author = f"collector: {request.collector}"
-    store.commit(take_in(current, given), author, PUBLISH, "published for every node", request.version)
+    store.commit(take_in(current, given), *_published(request, request.version))
+
+
+def _published(request: Request, what: str) -> tuple[str, str, str, str]:
+    """Who put it in force here, and why."""
+    return f"collector: {request.collector}", PUBLISH, "published for every node", what
+
+
+def _signers(keys: Sequence[PublicKey]) -> str:
+    return f"signed by {', '.join(f'{one.id} ({one.name})' for one in keys)}" if keys else "signatures not verified"
 
 
 def _noted(given: Baseline) -> bytes:

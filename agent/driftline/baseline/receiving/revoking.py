@@ -18,7 +18,7 @@ from driftline.baseline.format.canonical import version_of
 from driftline.baseline.keeping import history
 from driftline.baseline.keeping.promotion import POLICY
 from driftline.baseline.keeping.revoked import Revoked, reason_of, recall, remember
-from driftline.baseline.keeping.store import MSGPACK, BaselineStore
+from driftline.baseline.keeping.store import MSGPACK, BaselineStore, made_by
 from driftline.baseline.keeping.writing import AGENT
 from driftline.baseline.receiving.apart import Answer, Became, Request
 from driftline.baseline.receiving.inherited import ACTION, review_inherited
@@ -85,7 +85,7 @@ def _replace(store: BaselineStore, request: Request, revoked: Revoked) -> str:
             store.commit(retire(current), AGENT, ACTION, revoked.reason, revoked.version)
             return ANEW
         if store.is_signed(old):
-            store.save(old)  # exactly as it was signed
+            store.put_back(old, made_by(AGENT, ACTION, revoked.reason, f"revision {old.revision}"))
         else:
             new = replace(roll_back(current, old), state=old.state)
             store.commit(new, AGENT, ACTION, revoked.reason, f"revision {old.revision}")
@@ -113,7 +113,7 @@ def _fits(store: BaselineStore, request: Request) -> Callable[[Baseline], bool]:
     keys = trusted(request)
 
     def fits(old: Baseline) -> bool:
-        envelope = store.signatures(old)
+        envelope = store.signatures_then(old)
         if envelope is None:
             return bool(old.reviews) and old.reviews[-1].author in {AGENT, POLICY}
         try:

@@ -46,7 +46,7 @@ def verify_apart(request: Request, seconds: float = SECONDS) -> list[Answer]:
 
 
 def _answer(values: dict[str, Any]) -> Answer:
-    return Answer(str(values["name"]), _judged(values["now"]), _judged(values["kept"]))
+    return Answer(str(values["name"]), *(_judged(values[which]) for which in ("now", "kept", "earlier")))
 
 
 def _judged(values: dict[str, Any]) -> Judged:

@@ -15,11 +15,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from driftline.baseline.format.canonical import MAX_FILE, from_msgpack, version_of
 from driftline.baseline.keeping.files import read_file
+from driftline.baseline.keeping.history import header, numbers, path_of
 from driftline.baseline.keeping.promotion import POLICY
 from driftline.baseline.keeping.revoked import Revoked, reason_of, recall
 from driftline.baseline.keeping.store import MSGPACK
@@ -27,7 +29,16 @@ from driftline.baseline.keeping.writing import AGENT
 from driftline.baseline.schema import Baseline, State
 from driftline.baseline.signing import files
 from driftline.baseline.signing.envelope import MAX_ENVELOPE
-from driftline.baseline.signing.judged import ENVELOPE, Answer, Judged, Request, Worth, kept_directory, own_directory
+from driftline.baseline.signing.judged import (
+    ABSENT,
+    ENVELOPE,
+    Answer,
+    Judged,
+    Request,
+    Worth,
+    kept_directory,
+    own_directory,
+)
 from driftline.baseline.signing.keys import PublicKey, load_trusted
 from driftline.baseline.signing.verification import UntrustedError, verify
 from driftline.errors import SignatureError, StateError
@@ -35,6 +46,8 @@ from driftline.errors import SignatureError, StateError
 MEMORY = 2 * 1024**3
 """Address space, bytes: the largest baseline as JSON and as objects takes about 1 GiB."""
 NICENESS = 10
+MAX_SEARCHED = 512 * 1024**2
+"""Bytes of envelopes read in search of an earlier revision: the largest possible ones take some ten seconds."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _Envelope = Callable[[Baseline], bytes | None]
@@ -73,11 +86,29 @@ def confine() -> None:
 
 def _answer(request: Request, trust: _Trust, name: str) -> Answer:
     own, kept = own_directory(request.state_dir, name), kept_directory(request.state_dir, name)
-    return Answer(
-        name,
-        _judge(own / MSGPACK, name, lambda baseline: files.read(own, version_of(baseline), MAX_ENVELOPE), trust),
-        _judge(kept / MSGPACK, name, lambda _baseline: _read_kept(kept / ENVELOPE), trust),
-    )
+    now = _judge(own / MSGPACK, name, lambda baseline: files.read(own, version_of(baseline), MAX_ENVELOPE), trust)
+    before = _judge(kept / MSGPACK, name, lambda _baseline: _read_kept(kept / ENVELOPE), trust)
+    return Answer(name, now, before, _earlier(own, name, before.revision, trust) if before.untrusted else ABSENT)
+
+
+def _earlier(own: Path, name: str, revision: int, trust: _Trust) -> Judged:
+    """The newest one before ``revision`` that is good, at most ``MAX_SEARCHED`` bytes of signatures away."""
+    searched = 0
+    for number in reversed(numbers(own)):
+        found = header(path_of(own, number)) if number < revision else None
+        if found is None or (data := files.read_of(own, number, found.version, MAX_ENVELOPE)) is None:
+            continue
+        searched += len(data)
+        if searched > MAX_SEARCHED:
+            break
+        one = _judge(path_of(own, number), name, partial(_given, data), trust)
+        if one.worth is Worth.GOOD:
+            return one
+    return ABSENT
+
+
+def _given(data: bytes, _baseline: Baseline) -> bytes:
+    return data
 
 
 def _read_kept(path: Path) -> bytes | None:
@@ -91,7 +122,7 @@ def _judge(path: Path, name: str, envelope: _Envelope, trust: _Trust) -> Judged:
     try:
         return _compare(read_file(path, MAX_FILE), name, envelope, trust)
     except FileNotFoundError:
-        return Judged(worth=Worth.ABSENT, why="it is gone")
+        return ABSENT
     except (OSError, ValueError) as error:
         return Judged(worth=Worth.BAD, why=f"it cannot be read: {error}")
     except MemoryError:

@@ -7,11 +7,11 @@ taken away, and signatures that expire, are noticed while the agent runs. Next: 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -19,12 +19,13 @@ from typing import NamedTuple
 from driftline.baseline.beginning import predecessors
 from driftline.baseline.format.canonical import MAX_FILE, load_head
 from driftline.baseline.format.plaintext import MAX_PLAIN_FILE
-from driftline.baseline.keeping.files import read_file
+from driftline.baseline.keeping.files import is_of, read_file
+from driftline.baseline.keeping.history import path_of
 from driftline.baseline.keeping.store import MSGPACK
 from driftline.baseline.signing import files, memory
 from driftline.baseline.signing.apart import MAX_NAMES, ChildError, verify_apart
 from driftline.baseline.signing.clock import LatestTime
-from driftline.baseline.signing.judged import Answer, Request, own_directory
+from driftline.baseline.signing.judged import ABSENT, Answer, Request, own_directory
 from driftline.baseline.signing.memory import Seen
 from driftline.baseline.signing.ruling import Choice, Ruling, rule
 from driftline.errors import DriftlineError, SignatureError, StateError
@@ -207,6 +208,8 @@ class Guard:
         ruling = rule(answer, self._recall(answer.name), self._clock.now_ns())
         if (seen := ruling.remember) is not None:
             self._on_disk(_remembered(answer.name), lambda: self._remember(seen))
+            if ruling.choice.kept and self._recall(answer.name) != seen:  # an earlier one that could not be kept
+                return self._rule(replace(answer, earlier=ABSENT))
         elif ruling.forget:
             memory.forget(self.state_dir, answer.name)
         return ruling
@@ -214,12 +217,14 @@ class Guard:
     def _remember(self, seen: Seen) -> None:
         """Keep the very file that was judged; if it is another by now, that one is judged next. Raises OSError."""
         directory = own_directory(self.state_dir, seen.name)
-        try:
-            data = read_file(directory / MSGPACK, MAX_FILE)
-            envelope = files.read(directory, load_head(data)[1], MAX_PLAIN_FILE) if seen.signed else None
-        except (FileNotFoundError, ValueError):
+        data = _file_of(directory, seen)
+        if data is None:
             return
-        if hashlib.sha256(data).hexdigest() != seen.sha256:
+        try:
+            envelope = (
+                files.read_of(directory, seen.revision, load_head(data)[1], MAX_PLAIN_FILE) if seen.signed else None
+            )
+        except ValueError:
             return
         if self._recall(seen.name) != seen or memory.kept_envelope(self.state_dir, seen.name) != envelope:
             memory.remember(self.state_dir, seen, data, envelope)
@@ -306,6 +311,18 @@ class Guard:
         except OSError as error:
             return (error.errno,)
         return tuple((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+
+
+def _file_of(directory: Path, seen: Seen) -> bytes | None:
+    """The very file that was judged: what lies in the baseline's place, or the revision. Raises OSError."""
+    for path in (directory / MSGPACK, path_of(directory, seen.revision)):
+        try:
+            data = read_file(path, MAX_FILE)
+        except (FileNotFoundError, ValueError):
+            continue
+        if is_of(data, seen.sha256):
+            return data
+    return None
 
 
 def _remembered(name: str) -> str:

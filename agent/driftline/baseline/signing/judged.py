@@ -44,6 +44,9 @@ class Judged:
     expires_ns: int = 0  # of a good one; Unix ns, 0: never
 
 
+ABSENT = Judged(worth=Worth.ABSENT, why="it is gone")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to verify. ``trust_dir``: public keys; ``threshold``: how many of them must have signed."""
@@ -56,11 +59,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One baseline: what is in its own directory, and what was kept of it when it was last accepted."""
+    """One baseline: what is in its own directory, and what was kept of it when it was last accepted.
+
+    ``earlier``: if what was kept is signed by too few trusted keys now, the newest revision before it that is good.
+    """
 
     name: str
     now: Judged
     kept: Judged
+    earlier: Judged = ABSENT
 
 
 def own_directory(state_dir: str, name: str) -> Path:

@@ -2,13 +2,13 @@
 
 In: what a baseline's file and the kept one are worth, what is remembered, the time. Out: a ``Choice``, and what is to
 be told. Pure. Why so: every refusal leaves the last good one in force, for an agent without a baseline sees less than
-one with an old one; unless its keys are trusted no more, for then it may be an attacker's. Next: ``guard`` carries it
-out.
+one with an old one; unless its keys are trusted no more, for then it may be an attacker's, and the one before it is
+what the keys that are left vouch for. Next: ``guard`` carries it out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from driftline.baseline.signing.memory import Seen
 from driftline.nouns import Severity
 
 NS = 1_000_000_000
+STAYS = "stays in force"
+BACK = "is in force again, the newest before it that enough trusted keys signed"
 UNSIGNED = "nobody signed it; what this node learned itself is in force until somebody does"
 
 
@@ -49,6 +51,8 @@ class Ruling(NamedTuple):
 
 def rule(answer: Answer, seen: Seen | None, wall_ns: int) -> Ruling:
     """Return what is in force. ``wall_ns``: the latest Unix time seen."""
+    if seen is not None and _is_void(answer, seen):
+        return _without(answer, seen, wall_ns)
     now, bound = answer.now, seen if seen and seen.signed else None
     if now.worth is Worth.GOOD:
         return _signed(answer, seen, wall_ns)
@@ -62,6 +66,24 @@ def rule(answer: Answer, seen: Seen | None, wall_ns: int) -> Ruling:
         remember = None if bound else _seen(answer.name, now, signed=False)
         return Ruling(Choice(sha256=now.sha256), "" if now.retired else UNSIGNED, Severity.LOW, remember)
     return _refuse(now.why, answer, seen)
+
+
+def _is_void(answer: Answer, seen: Seen) -> bool:
+    """Whether the keys that signed what was in force are too few by now: somebody took one away."""
+    return seen.signed and answer.kept.sha256 == seen.sha256 and answer.kept.untrusted
+
+
+def _without(answer: Answer, seen: Seen, wall_ns: int) -> Ruling:
+    """What is in force once what was so counts no more, and its number neither: the newest revision before it that is
+    good, below which nothing counts from now on. Without one, the image is learned anew."""
+    if answer.earlier.worth is Worth.GOOD:
+        floor = _seen(answer.name, answer.earlier, signed=True)
+        found = rule(replace(answer, kept=answer.earlier), floor, wall_ns)
+        why = f"{found.why.removesuffix(STAYS)}{BACK}" if found.choice.kept else found.why
+        return found._replace(why=why, remember=found.remember or floor)
+    good = answer.now.worth is Worth.GOOD
+    found = _signed(answer, None, wall_ns) if good else _refuse(answer.now.why, answer, seen)
+    return found._replace(choice=replace(found.choice, void=found.choice.nothing))
 
 
 def _signed(answer: Answer, seen: Seen | None, wall_ns: int) -> Ruling:
@@ -84,11 +106,9 @@ def _refuse(why: str, answer: Answer, seen: Seen | None) -> Ruling:
     """Fall back on what was kept. It counts though it expired since: nothing better is known."""
     kept = answer.kept
     if seen is None or kept.sha256 != seen.sha256 or not _is_worth(kept, seen):
-        void = seen is not None and seen.signed and kept.sha256 == seen.sha256 and kept.untrusted
-        choice = Choice(held=True, nothing=True, void=void)
-        return Ruling(choice, f"{why}; no good one is known, so the image is learned anew")
+        return Ruling(Choice(held=True, nothing=True), f"{why}; no good one is known, so the image is learned anew")
     choice = Choice(seen.signed, kept=True, held=True, sha256=seen.sha256, expires_ns=seen.expires_ns)
-    return Ruling(choice, f"{why}; revision {seen.revision} stays in force")
+    return Ruling(choice, f"{why}; revision {seen.revision} {STAYS}")
 
 
 def _is_worth(kept: Judged, seen: Seen) -> bool:

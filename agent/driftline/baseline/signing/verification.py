@@ -15,6 +15,12 @@ from driftline.baseline.signing.envelope import Envelope, EnvelopeError, from_by
 from driftline.baseline.signing.keys import PublicKey
 from driftline.baseline.signing.statement import Statement, from_payload
 from driftline.errors import SignatureError
+from driftline.text import escape, plural
+
+MAX_NAMED = 4
+"""Keys of each sort that are named in a refusal: it is one sentence of a deviation."""
+MAX_KEYID = 64
+"""Characters shown of a key id: a fingerprint has 50; anybody may write any id."""
 
 
 class UntrustedError(SignatureError):
@@ -40,15 +46,34 @@ def signed_by_enough(data: bytes, keys: Sequence[PublicKey], threshold: int) -> 
     Raises UntrustedError if it was others; SignatureError.
     """
     if not 0 < threshold <= len(keys):
-        raise SignatureError(f"{threshold} signatures are needed, and {len(keys)} keys are trusted", "give more keys")
+        raise SignatureError(
+            f"{plural(threshold, 'signature')} needed, and only {plural(len(keys), 'key')} trusted", "give more keys"
+        )
     envelope = read_envelope(data)
     found = signers(envelope, keys)
     if len(found) < threshold:
-        named = sorted({one.keyid for one in envelope.signatures if one.keyid})
-        hint = f"it is signed by {', '.join(named)}" if named else ""
-        what = f"of {threshold} needed signatures by trusted keys, {len(found)} are right"
-        raise UntrustedError(what, hint)
+        what = f"{len(found)} of {threshold} needed signatures are by trusted keys"
+        raise UntrustedError(f"{what}; {_who(envelope, keys, found)}")
     return envelope, tuple(found)
+
+
+def _who(envelope: Envelope, keys: Sequence[PublicKey], found: Sequence[PublicKey]) -> str:
+    """Whose signatures are in an envelope, by the ids it claims, and which keys would count."""
+    names = {key.id: f"{key.id} ({escape(key.name)})" for key in keys}
+    right = [key.id for key in found]
+    claimed = [one.keyid for one in envelope.signatures if one.keyid not in right]
+    parts = [
+        ("signed by", [names[one] for one in right]),
+        ("signed, as it says, by", [escape(one[:MAX_KEYID]) or "no key id" for one in claimed if one not in names]),
+        ("wrong is the signature of", [names[one] for one in claimed if one in names]),
+        ("trusted, too:" if right else "trusted:", [names[one] for one in names if one not in right]),
+    ]
+    return "; ".join(f"{what} {_listed(ids)}" for what, ids in parts if ids)
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = [f"and {len(ids) - MAX_NAMED} more"] if len(ids) > MAX_NAMED else []
+    return ", ".join([*ids[:MAX_NAMED], *more])
 
 
 def read_envelope(data: bytes) -> Envelope:

@@ -7,9 +7,10 @@ digest is compared with the very bytes that are loaded: the file may have change
 from __future__ import annotations
 
 from driftline.baseline.beginning import begin
-from driftline.baseline.format.canonical import MAX_FILE, from_msgpack
+from driftline.baseline.format.canonical import MAX_FILE, from_msgpack, version_of
 from driftline.baseline.keeping.errands import Errands
 from driftline.baseline.keeping.files import is_of, read_file
+from driftline.baseline.keeping.revoked import reason_of, recall
 from driftline.baseline.keeping.saving import LOOK_NS, Saving
 from driftline.baseline.keeping.store import MSGPACK, BaselineStore, Superseded
 from driftline.baseline.keeping.writing import Written
@@ -43,7 +44,8 @@ class VettedSaving(Saving):
         found = begin(self._vetted, key, workload, image, self._chosen)
         self.errors += found.errors
         shelved = Shelved(found.baseline)
-        self._guard.want(Wanted(key, workload, image))
+        if not shelved.is_lone:
+            self._guard.want(Wanted(key, workload, image))
         self._note(shelved, UNKNOWN if self._missed == shelved.name else self._choice(shelved.name))
         return shelved
 
@@ -57,14 +59,18 @@ class VettedSaving(Saving):
 
     def changed(self, now_ns: int) -> list[str]:
         """Return the names of baselines the guard chose anew; have those verified that somebody changed."""
+        free: list[str] = []
         if now_ns - self._looked_ns >= LOOK_NS:
             self._looked_ns = now_ns
             before = self._mark
             for name in self._look():
-                self._guard.want_again(name)
+                if name.startswith(CONTAINER_KEY):
+                    free.append(name)
+                else:
+                    self._guard.want_again(name)
             if self._mark != before:  # perhaps it was signed
                 self._guard.want_all_again()
-        return self._guard.take_fresh()
+        return free + self._guard.take_fresh()
 
     def _look(self) -> list[str]:
         try:
@@ -78,14 +84,14 @@ class VettedSaving(Saving):
         """Take over what was chosen. While the good one is in force, what was refused changes nothing."""
         choice = self._choice(shelved.name)
         learning = shelved.learning is not None and not shelved.heals
-        if choice.void and shelved.signed:
+        if shelved.signed and choice.nothing and (choice.void or self._is_revoked(shelved)):
             self.take_over(shelved, None)
             self._note(shelved, choice)
             return
         if learning and choice.nothing:
             shelved.held = choice.held
             return
-        if choice.held and not learning and (choice.nothing or shelved.signed or not choice.signed):
+        if choice.held and not learning and (choice.nothing or choice.sha256 == shelved.sha256 or not choice.signed):
             shelved.held = True
             return
         if learning and not choice.signed and not shelved.held:
@@ -97,6 +103,8 @@ class VettedSaving(Saving):
             return
         if found is None or not self._is_in_force(shelved, found):
             self.take_over(shelved, found)
+            if choice.kept and shelved.learning is None:
+                shelved.news = f"revision {shelved.revision} is in force, the last good one that is signed"
         self._note(shelved, choice)
 
     def save(self, shelved: Shelved, now_ns: int) -> None:
@@ -110,14 +118,24 @@ class VettedSaving(Saving):
         """What lies there is another one, or what was learned is on the disk now: the guard looks at it."""
         superseded = isinstance(done.error, Superseded)
         super()._written(shelved, learning, done._replace(error=None) if superseded else done)
-        if superseded or (shelved.learning is None and not shelved.unsaved):
+        if not shelved.is_lone and (superseded or (shelved.learning is None and not shelved.unsaved)):
             self._guard.want_again(shelved.name)
 
+    def _is_revoked(self, shelved: Shelved) -> bool:
+        """Whether what is in force was revoked: it is in memory alone, if its file was refused or removed before."""
+        try:
+            known = recall(self._guard.state_dir)
+        except StateError as error:
+            self.errors.append(error)
+            return False
+        return reason_of(known, shelved.name, shelved.version) is not None
+
     def _is_in_force(self, shelved: Shelved, found: Baseline) -> bool:
-        return shelved.learning is None and (shelved.state, shelved.revision) == (found.state, found.revision)
+        now = (shelved.state, shelved.revision, shelved.version)
+        return shelved.learning is None and now == (found.state, found.revision, version_of(found))
 
     def _note(self, shelved: Shelved, choice: Choice) -> None:
-        shelved.signed, shelved.held = choice.signed, choice.held
+        shelved.signed, shelved.held, shelved.sha256 = choice.signed, choice.held, choice.sha256
         if choice.signed:
             shelved.unsaved = None  # what was learned meanwhile is not written over it
 
