@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,9 @@ def _markers(item: pytest.Item) -> list[str]:
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("DRIFTLINE_KERNEL_TESTS", "") not in _STATES:
         raise pytest.UsageError("DRIFTLINE_KERNEL_TESTS must be unset, 0 or 1")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell without job control starts `make test &` so, and what the tests start and interrupt inherits it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_Worker(config))
 

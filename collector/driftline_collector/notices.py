@@ -9,6 +9,8 @@ connection, and each few seconds of silence, begin with a look too. A thread of 
 from __future__ import annotations
 
 import logging
+import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -21,8 +23,8 @@ from driftline_collector.store_postgres import BASELINES_CHANNEL, CHANNEL, LAST,
 LOOK_SECONDS = 5.0
 """Between looks at the table: also how long a connection may be dead before anybody notices."""
 
-STOP_SECONDS = 0.5
-"""How often a quiet thread looks whether it should end."""
+STOP_SECONDS = 2.0
+"""Time for the thread to end: a database that hangs keeps nobody from stopping."""
 
 LONGEST_PAUSE_SECONDS = 5.0
 """Between attempts to connect: tails lag by this much after an outage at most."""
@@ -40,6 +42,7 @@ class Notices:
         self._told = told
         self._failed = failed
         self._stopping = threading.Event()
+        self._woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # by ``stop``
         self._complained = False
         self._thread = threading.Thread(target=self._run, name="driftline-notices", daemon=True)
 
@@ -48,10 +51,13 @@ class Notices:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; a database that hangs keeps nobody from stopping."""
+        """End the thread."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS * 4)
+        os.eventfd_write(self._woken, 1)
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+        if not self._thread.is_alive():
+            os.close(self._woken)
 
     def _run(self) -> None:
         backoff = Backoff(longest=LONGEST_PAUSE_SECONDS)
@@ -80,11 +86,15 @@ class Notices:
 
     def _wait_for_word(self, connection: postgres.Connection) -> None:
         """Return when another replica has committed, or after LOOK_SECONDS."""
-        looked = time.monotonic()
-        while not self._stopping.is_set() and time.monotonic() - looked < LOOK_SECONDS:
-            heard = list(connection.notifies(timeout=STOP_SECONDS, stop_after=1))
+        until, poll = time.monotonic() + LOOK_SECONDS, select.poll()
+        for descriptor in (connection.fileno(), self._woken):
+            poll.register(descriptor, select.POLLIN)
+        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+            heard = list(connection.notifies(timeout=0))  # what came with an answer is not on the socket any more
             if any(notice.payload != self._store.replica for notice in heard):
                 return
+            if not heard:
+                poll.poll(left * 1000)
 
     def _complain(self, error: Exception) -> None:
         if not self._complained and not self._stopping.is_set():

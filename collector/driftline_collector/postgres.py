@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from typing import Any
 from weakref import WeakSet
 
@@ -116,12 +117,36 @@ def end(connection: Connection) -> None:
         pass
 
 
-def open_readers(address: PostgresAddress, opened: WeakSet[Connection]) -> Engine:
+class Opened:
+    """Connections that are open, to be ended by whichever thread closes the store; after that none is opened."""
+
+    def __init__(self) -> None:
+        self._open: WeakSet[Connection] = WeakSet()
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def add(self, connection: Connection) -> Connection:
+        """Return ``connection``. Raises psycopg.Error, and closes it, if the store was closed meanwhile."""
+        with self._lock:
+            if not self._ended:
+                self._open.add(connection)
+                return connection
+        connection.close()
+        raise psycopg.OperationalError("the store is closed")
+
+    def end(self) -> None:
+        """End them all."""
+        with self._lock:
+            self._ended, found = True, list(self._open)
+        for connection in found:
+            end(connection)
+
+
+def open_readers(address: PostgresAddress, opened: Opened) -> Engine:
     """Return an engine of at most READERS connections that survive a restart of the server; they are in ``opened``."""
 
     def connect_reader() -> Connection:
-        opened.add(connection := connect(address, _READER))
-        return connection
+        return opened.add(connect(address, _READER))
 
     return sqlalchemy_engine(
         "postgresql+psycopg://",
@@ -135,11 +160,11 @@ def open_readers(address: PostgresAddress, opened: WeakSet[Connection]) -> Engin
     )
 
 
-def open_writer(address: PostgresAddress, opened: WeakSet[Connection]) -> Engine:
+def open_writer(address: PostgresAddress, opened: Opened) -> Engine:
     """Return an engine of one connection for what the writer thread writes seldom; it is in ``opened``."""
 
     def connect_writer() -> Connection:
-        opened.add(connection := connect(address))
+        connection = opened.add(connect(address))
         connection.autocommit = False
         return connection
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from weakref import WeakSet
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -76,7 +75,7 @@ class PostgresStore(Store):
         self.address = address
         self.replica = str(uuid.uuid4())
         self._writing: postgres.Connection | None = None
-        self._others: WeakSet[postgres.Connection] = WeakSet()
+        self._others = postgres.Opened()
         self._readers = postgres.open_readers(address, self._others)
         self._seldom = postgres.open_writer(address, self._others)
         try:
@@ -198,8 +197,9 @@ class PostgresStore(Store):
         """Close every connection; whoever waits for a database that hangs gets an error."""
         self._readers.dispose()
         self._seldom.dispose()
-        for connection in (*self._others, *([self._writing] if self._writing else [])):
-            postgres.end(connection)
+        self._others.end()
+        if self._writing:
+            postgres.end(self._writing)
 
     def explain(self, error: Exception) -> StateError:
         """See ``Store.explain``."""

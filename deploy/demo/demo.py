@@ -26,7 +26,7 @@ from driftline.errors import DriftlineError  # noqa: E402
 from score import Score  # noqa: E402
 
 QUIET_SECONDS = 4.0  # of ordinary traffic before the first attack: nothing may be told
-_ATTACK_SECONDS = 5.0  # for everything expected of one attack to appear
+_ATTACK_SECONDS = 20.0  # for everything expected of one attack to appear, on a busy machine
 _SETTLE_SECONDS = 0.5  # for what is not expected to appear
 
 

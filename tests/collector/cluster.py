@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -22,6 +21,7 @@ import psycopg
 import pytest
 
 from driftline_collector.server import Collector
+from rig import ports
 
 PASSWORD = "s3cret-of-the-tests"
 NOBODY = 65534
@@ -47,7 +47,7 @@ def serve() -> Iterator[Cluster]:
 
 
 def stop_all(collectors: Iterable[Collector]) -> None:
-    """Stop replicas of one store at the same time: each takes half a second."""
+    """Stop replicas of one store at the same time: each waits for its threads."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(Collector.stop, collectors))
 
@@ -61,9 +61,7 @@ class Cluster:
         self._addresses = "127.0.0.1"
         self.directory = Path(tempfile.mkdtemp(prefix="driftline-postgres-", dir=parent))
         self.data = self.directory / "data"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = ports.free()
         password = self.directory / "password"
         password.write_text(PASSWORD)
         for path in (self.directory, password):
@@ -133,10 +131,11 @@ class Cluster:
     @property
     def alive(self) -> bool:
         """Whether its main process runs; one that crashed leaves its file behind."""
-        if not self.running:
+        try:
+            main = (self.data / "postmaster.pid").read_text().split("\n")[0]
+            return "postgres" in Path(f"/proc/{main}/comm").read_text()
+        except OSError:  # it has ended, or ends now
             return False
-        main = (self.data / "postmaster.pid").read_text().split("\n")[0]
-        return "postgres" in (command.read_text() if (command := Path(f"/proc/{main}/comm")).exists() else "")
 
     def clean_up(self) -> None:
         if self.alive:

@@ -13,6 +13,7 @@ from pathlib import Path
 from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire.client import CollectorClient
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from rig import ports
 
 PATIENCE = 30.0
 """Seconds to wait for what should take milliseconds, on a busy machine."""
@@ -66,7 +67,7 @@ class CollectorProcess:
     def __init__(self, state: Path, *options: str) -> None:
         self._state = state
         self._options = options if "--http" in options else (*options, "--http", "")  # many at the same time
-        self.address = "127.0.0.1:0"
+        self.address = f"127.0.0.1:{ports.free()}"
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:

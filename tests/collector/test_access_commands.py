@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +18,11 @@ from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire.client import CollectorClient
 from driftline.wire.credentials import Credentials, Link
 from driftline.wire.credentials_files import TlsPaths
+from rig import ports
 from unit.wire import samples
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/access.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE.partition("## Walk-through")[2].partition("\n## ")[0], re.DOTALL)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Shell:
@@ -38,7 +32,7 @@ class Shell:
         self.directory = directory
         self.said = ""
         self.collectors: list[subprocess.Popen[str]] = []
-        self._ports = {"4780": str(free_port()), "4781": str(free_port())}
+        self._ports = {"4780": str(ports.free()), "4781": str(ports.free())}
 
     def words(self, line: str) -> list[str]:
         for port, free in self._ports.items():

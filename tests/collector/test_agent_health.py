@@ -78,11 +78,11 @@ def test_from_start_to_stop(loop: Loop, caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_a_stuck_main_loop_is_seen(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
     loop.health.armed()
     loop.health.come_round(loop.page)
     assert get(loop, "/healthz")[0] == 200
+    monkeypatch.setattr(health, "STALL_SECONDS", 0.2)
     time.sleep(0.3)
     assert get(loop, "/healthz") == (503, "the main loop is stuck\n")
     assert get(loop, "/metrics") == (503, "the main loop does not answer\n")

@@ -21,6 +21,7 @@ from driftline.wire.convert import deviation_from_wire, deviation_to_wire
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
 from driftline_collector import sqlite_file
 from driftline_collector.server import Collector
+from rig import ports
 from unit.wire import samples
 
 
@@ -58,9 +59,7 @@ def test_a_digest_found_out_later_is_added_and_never_taken_away(collector: str) 
 
 
 def test_an_agent_that_starts_before_the_collector_waits_for_it(tmp_path: Path) -> None:
-    probe = Collector(tmp_path)
-    address = probe.start()
-    probe.stop()
+    address = f"127.0.0.1:{ports.free()}"
     agent, deviation = sink(address), samples.deviation()
     agent.submit(deviation)
     time.sleep(0.3)
@@ -73,10 +72,8 @@ def test_an_agent_that_starts_before_the_collector_waits_for_it(tmp_path: Path) 
     assert agent.losses() == []
 
 
-def test_what_is_left_when_the_agent_ends_is_counted(tmp_path: Path) -> None:
-    probe = Collector(tmp_path)
-    address = probe.start()
-    probe.stop()
+def test_what_is_left_when_the_agent_ends_is_counted() -> None:
+    address = f"127.0.0.1:{ports.free()}"
     agent = sink(address)
     for _ in range(5):
         agent.submit(samples.deviation())

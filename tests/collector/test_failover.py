@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from collector.rig import DRIFTLINE, PATIENCE, CollectorProcess, listing, replay
 from driftline.nouns import Loss
 from driftline.wire import service
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from rig import ports
 from unit.wire import samples
 
 NOTICED_SECONDS = 60.0
@@ -58,9 +58,7 @@ def ids(stored: list[pb.StoredDeviation]) -> list[str]:
 
 def nobody() -> str:
     """Return an address where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{ports.free()}"
 
 
 def test_replicas_die_in_turns_and_each_deviation_is_stored_once_in_order(pair: list[CollectorProcess]) -> None:

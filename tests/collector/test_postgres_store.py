@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from collector.cluster import PASSWORD, Cluster
 from collector.rig import until
 from driftline.errors import StateError
-from driftline_collector import store_changes, store_postgres
+from driftline_collector import postgres, store_changes, store_postgres
 from driftline_collector.store_address import PostgresAddress, parse_store
 from driftline_collector.store_postgres import PostgresStore
 from unit.collector.test_store import (  # noqa: F401 - they run here too, on the store of this module
@@ -124,7 +125,7 @@ def test_a_commit_that_is_late_holds_back_the_ones_after_it(
             time.sleep(0.5)
             assert (other.done(), slow.newest()) == (False, 0)
             held.commit()
-            other.result(10)
+            other.result(60)
     assert [(revision, id) for revision, id, _ in stored(fast)] == [(1, "late"), (2, "next")]
 
 
@@ -205,3 +206,28 @@ def test_a_reader_survives_a_lost_connection(store: PostgresStore, cluster: Clus
         store.commit([message(id="b")], [])
     until(lambda: store.commit([message(id="b")], []))
     assert stored(store) == [(1, "a", 1), (2, "b", 1)]
+
+
+def test_a_reader_that_connects_while_the_store_closes_leaves_no_connection(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connecting, closed, made = threading.Event(), threading.Event(), list[postgres.Connection]()
+    connect = postgres.connect
+
+    def late(*arguments: Any) -> postgres.Connection:
+        made.append(connect(*arguments))
+        connecting.set()
+        assert closed.wait(60)
+        return made[-1]
+
+    store._readers.dispose()
+    monkeypatch.setattr(postgres, "connect", late)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(store.newest)
+        assert connecting.wait(60)
+        store.close()
+        closed.set()
+        with pytest.raises(StateError, match="cannot use the store"):
+            reading.result()
+    assert made
+    assert all(one.closed for one in made)

@@ -183,8 +183,8 @@ def test_every_replica_knows_all_agents(start: Start) -> None:
     agents = [sink(here, "node-a"), sink(there, "node-b")]
     for address in (here, there):
         client = CollectorClient(address)
-        until(lambda: [one.hello.node for one in client.list_agents().agents] == ["node-a", "node-b"])  # noqa: B023
-        assert all(one.connected for one in client.list_agents().agents)
+        both = [("node-a", True), ("node-b", True)]
+        until(lambda: [(one.hello.node, one.connected) for one in client.list_agents().agents] == both)  # noqa: B023
         client.close()
     for agent in agents:
         agent.stop(PATIENCE)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from collector.rig import until
 from driftline.errors import SettingsError
 from driftline.wire import responder
 from driftline.wire.responder import Answer, Responder
@@ -91,11 +91,7 @@ def test_dawdlers_keep_nobody_waiting_and_are_dropped(running: Responder, monkey
             except OSError:
                 pass  # dropped already
         assert get(running, "/healthz").startswith(b"HTTP/1.0 200")
-        deadline = time.monotonic() + 20
-        while running.dropped < len(dawdlers) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert running.dropped >= len(dawdlers)
-        assert running._connections == {}
+        until(lambda: running.dropped >= len(dawdlers) and not running._connections)
     finally:
         for one in dawdlers:
             one.close()
@@ -105,9 +101,7 @@ def test_one_who_never_reads_is_dropped(running: Responder, monkeypatch: pytest.
     monkeypatch.setattr(responder, "CONNECTION_SECONDS", 0.5)
     with connect(running) as one:
         one.sendall(b"GET /huge HTTP/1.0\r\n\r\n")
-        deadline = time.monotonic() + 20
-        while not running.dropped and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: running.dropped)
         assert running.dropped == 1
         assert get(running, "/healthz").startswith(b"HTTP/1.0 200")
 

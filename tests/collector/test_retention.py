@@ -179,7 +179,7 @@ def test_ingest_goes_on_while_much_is_removed(start: Start, execute: Callable[[s
         waits.append(time.monotonic() - begun)
     until(lambda: len(listing(address)) == len(sent))
     assert ids(address) == sent
-    assert max(waits) < PATIENCE / 4  # no timing test: a single DELETE, or a lock held throughout, would be told apart
+    assert max(waits) < PATIENCE / 2  # no timing test: a single DELETE, or a lock held throughout, would be told apart
     client.close()
     agent.stop(PATIENCE)
 

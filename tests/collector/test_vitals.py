@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from collector.rig import PATIENCE, CollectorProcess, sink
+from collector.rig import PATIENCE, CollectorProcess, sink, until
 from driftline.errors import StateError
 from driftline.nouns import Kind, Severity
 from driftline_collector import vitals
@@ -43,6 +43,7 @@ def test_figures_are_of_what_happened(running: Collector) -> None:
         agent.submit(samples.deviation(kind=Kind.EXEC_UNKNOWN, severity=Severity.HIGH))
     agent.submit(samples.deviation(kind=Kind.CODE_LOAD, severity=Severity.LOW))
     agent.stop(PATIENCE)
+    until(lambda: 'agents{state="away"} 1\n' in get(running.http_address, "/metrics")[1])  # its stream has ended
     status, page = get(running.http_address, "/metrics")
     assert status == 200
     for line in (

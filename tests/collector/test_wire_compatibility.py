@@ -154,6 +154,7 @@ def test_a_collector_that_takes_no_baselines_hears_nothing_of_them(prefix: str, 
         agent.submit(samples.deviation())
         until(lambda: sum(agent.figures().acknowledged.counts))
         agent.stop(PATIENCE)
+        until(lambda: len(answering.heard) >= 3)
         assert answering.heard == ["hello", "batch", "goodbye"]
     finally:
         answering.stop()
@@ -185,6 +186,7 @@ def test_an_agent_that_exchanges_no_baselines_passes_over_what_is_said_of_them()
         agent.submit(deviation)
         until(lambda: sum(agent.figures().acknowledged.counts))
         agent.stop(PATIENCE)
+        until(lambda: len(answering.heard) >= 3)
         assert answering.heard == ["hello", "batch", "goodbye"]
     finally:
         answering.stop()

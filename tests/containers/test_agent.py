@@ -31,9 +31,9 @@ def _ours() -> set[Object]:
 def _gone(before: set[Object]) -> bool:
     """Whether nothing new is left; programs are freed after an RCU grace period."""
     deadline = time.monotonic() + 30
-    while _ours() - before and time.monotonic() < deadline:
+    while (left := _ours() - before) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return not _ours() - before
+    return not left
 
 
 def _detecting(agent: Agent, container: RuncContainer) -> None:
@@ -63,13 +63,11 @@ def test_what_was_learned_stays_silent_and_survives_a_restart(tmp_path: Path) ->
             _detecting(agent, container)
             agent.wait(lambda: list(tmp_path.glob(f"baselines/*{container.id}/baseline.yaml")))  # for people
         with Agent(tmp_path, *LEARN) as agent:
-            time.sleep(1)
-            before = len(agent.deviations)
             for _ in range(5):
                 container.run(script, check=False)
             container.run(["/bin/sh", "-c", "read x < /etc/shadow"], check=False)
             agent.wait_deviation("file.read.sensitive", "/etc/shadow")
-            told = [(d["kind"], d["what"]) for d in agent.deviations[before:]]
+            told = [(d["kind"], d["what"]) for d in agent.deviations]
             assert [one for one in told if one[1] not in ("/etc/shadow",)] == []
 
 
@@ -96,6 +94,7 @@ def test_a_killed_agent_leaves_nothing_in_the_kernel(tmp_path: Path) -> None:
     assert _gone(before)
 
 
+@pytest.mark.timeout(400)
 def test_ten_restarts_under_load_keep_learning_and_leave_nothing(tmp_path: Path) -> None:
     before = _ours()
     with RuncContainer() as container:

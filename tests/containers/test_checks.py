@@ -27,7 +27,7 @@ from unit.inventory.roots import fill
 pytestmark = pytest.mark.containers
 
 ALWAYS_LEARNING = ("--learn-seconds", "600")
-BRIEF = ("--learn-seconds", "2", "--learn-quiet-seconds", "1")
+BRIEF = ("--learn-seconds", "4", "--learn-quiet-seconds", "1")
 PACKAGES = ["dash", "coreutils", "bash", "dpkg", "tar", "wget", "openssh-server", "python3-minimal"]
 SSHD = "/usr/bin/mkdir /run/sshd; exec /usr/sbin/sshd -D -e -f /srv/sshd.conf"  # containerd mounts an empty /run
 DASH, BASH = "/usr/bin/dash", "/usr/bin/bash"
@@ -54,7 +54,7 @@ def image_of(daemon: containerd.Containerd, name: str, directory: Path, added: P
 
 
 def agent_of(daemon: containerd.Containerd, state: Path, *options: str) -> Agent:
-    scope = ("--containerd-socket", str(daemon.socket), "--identify-seconds", "3")
+    scope = ("--containerd-socket", str(daemon.socket), "--identify-seconds", "20")
     return Agent(state, *scope, *options)
 
 

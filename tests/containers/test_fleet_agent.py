@@ -49,11 +49,14 @@ class Collector:
         self._server.add_generic_rpc_handlers((generic,))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self.heard: list[pb.ReportRequest] = []
+        self.left = True
+        """Whether the agent is gone, and all it said is heard."""
         self._say: queue.SimpleQueue[pb.ReportResponse | None] = queue.SimpleQueue()
         self._server.start()
 
     def _report(self, requests: Iterator[pb.ReportRequest], _context: object) -> Iterator[pb.ReportResponse]:
         self._say = say = queue.SimpleQueue()
+        self.left = False
         self._pool.submit(self._listen, requests, say)
         while (response := say.get()) is not None:
             yield response
@@ -70,6 +73,7 @@ class Collector:
         except grpc.RpcError:
             pass  # the agent is gone
         finally:
+            self.left = say is self._say
             say.put(None)
 
     def say(self, **message: Any) -> None:
@@ -167,7 +171,7 @@ def collector() -> Iterator[Collector]:
 def agent(node: Node, collector: Collector, state: Path, *options: str) -> Agent:
     """An agent that learns for two seconds."""
     scope = ("--containerd-socket", str(node.daemon.socket), "--no-inventory")
-    learn = ("--learn-seconds", "2", "--learn-quiet-seconds", "1", "--identify-seconds", "3", "--fold-seconds", "0")
+    learn = ("--learn-seconds", "2", "--learn-quiet-seconds", "1", "--identify-seconds", "20", "--fold-seconds", "0")
     way = ("--collector", collector.address, "--heartbeat-seconds", "1")
     return Agent(state, *learn, *scope, *way, *options, standalone=False)
 
@@ -188,8 +192,7 @@ def test_it_sends_what_it_learned_takes_what_is_published_and_lets_go_of_what_is
 ) -> None:
     image = node.build("1")
     with agent(node, collector, node.state, "--collector-baselines", "any") as one:
-        service = node.run(image)
-        service.do("words")
+        service = node.run(image, do=["words"])
         used = collector.using(baseline_pb2.BASELINE_STATE_CANDIDATE, 1)
         learned = collector.want(used)
         assert learned == node.baseline(image)
@@ -219,6 +222,7 @@ def test_it_sends_what_it_learned_takes_what_is_published_and_lets_go_of_what_is
             )
         )
     state_id = collector.in_use.state_id if collector.in_use else ""
+    collector.wait(lambda: collector.left)
     collector.heard.clear()
     with agent(node, collector, node.state, "--collector-baselines", "any") as one:
         collector.using(baseline_pb2.BASELINE_STATE_CANDIDATE, 3)
@@ -234,9 +238,9 @@ def test_it_sends_what_it_learned_takes_what_is_published_and_lets_go_of_what_is
 def test_where_the_image_never_ran_it_is_judged_from_the_first_second(node: Node, collector: Collector) -> None:
     image = node.build("1")
     with node.agent(2) as first:
-        learning = node.run(image)
-        learning.do("words")
+        learning = node.run(image, do=["words"])
         first.wait_line(f"detecting {image}", 90)
+        assert learning.task
         node.daemon.remove(learning.task.id)
     one, fresh = node.baseline(image), node.directory / "fresh"
     fresh.mkdir()
@@ -244,7 +248,7 @@ def test_where_the_image_never_ran_it_is_judged_from_the_first_second(node: Node
     with agent(node, collector, fresh, "--require-signatures") as second:
         collector.wait(lambda: collector.in_use)
         refused = collector.publish(one, signed("mallory", one=one), baseline_pb2.BASELINE_FORMAT_DSSE)
-        assert (refused.outcome, "0 are right" in refused.reason) == (baseline_pb2.OUTCOME_REFUSED, True)
+        assert (refused.outcome, "0 of 1 needed signatures" in refused.reason) == (baseline_pb2.OUTCOME_REFUSED, True)
         taken = collector.publish(one, signed("alice", one=one), baseline_pb2.BASELINE_FORMAT_DSSE)
         assert taken.outcome == baseline_pb2.OUTCOME_TAKEN, taken
         node.run(image).do("words", "sum")

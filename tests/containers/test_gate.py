@@ -100,7 +100,7 @@ def test_a_container_that_fails_is_no_clean_run(place: Path, baseline: Path) -> 
 
 def test_a_server_is_ended_after_a_while(place: Path) -> None:
     command = "trap 'exit 0' TERM; cat /etc/hostname; while :; do sleep 0.1; done"
-    done = driftline(place, "learn", "--seconds", "1", *busybox(command))
+    done = driftline(place, "learn", "--seconds", "3", *busybox(command))
     assert done.returncode in PASSED, done.stderr
     assert OpenBehaviour("/etc/hostname", "read") in from_yaml(done.stdout).entries
 

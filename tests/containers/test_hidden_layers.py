@@ -31,6 +31,6 @@ def test_layers_out_of_sight_are_found_through_the_nodes_init(tmp_path: Path) ->
         Path(layer).mkdir(parents=True)
     ask = [sys.executable, "-c", ASK, *layers, str(tmp_path / "3/fs")]
     node = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", INIT, HIDE, str(tmp_path)]
-    found = subprocess.run([*node, *ask], stdout=subprocess.PIPE, text=True, check=True, timeout=30)
+    found = subprocess.run([*node, *ask], stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     seen_through_init = [f"/proc/1/root{layer}" for layer in layers]
     assert json.loads(found.stdout) == [seen_through_init, seen_through_init]

@@ -44,14 +44,14 @@ def daemon(image: images.Image) -> Iterator[containerd.Containerd]:
 def name_all(daemon: containerd.Containerd, tasks: list[containerd.Task], expected: int) -> dict[int, Subject]:
     """Ask for the subjects of ``tasks`` as the agent does, from what the hierarchy lists."""
     woken = threading.Event()
-    resolver = Resolver([Containerd(str(daemon.socket))], 3.0, ROOTS, woken.set)
+    resolver = Resolver([Containerd(str(daemon.socket))], 30.0, ROOTS, woken.set)
     resolver.start()
     ids = {task.cgroup_id for task in tasks}
     for cgroup in hierarchy.find().watched(ROOTS):
         if cgroup.cgroup in ids:
             resolver.request(cgroup.cgroup, cgroup.path, 0, attached_late=True)
     found: dict[int, Subject] = {}
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while len(found) < expected and time.monotonic() < end:
         woken.wait(1)
         woken.clear()

@@ -36,10 +36,10 @@ def test_deviations_name_the_package_or_that_there_is_none(image: images.Image, 
     with containerd.running() as daemon:
         daemon.pull(image)
         scope = ("--containerd-socket", str(daemon.socket), "--sbom-dir", str(sboms))
-        with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "3") as agent:
+        with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "20") as agent:
             task = daemon.run(image.name, f"owned-{os.getpid()}")
             agent.wait_line(f"detecting {image.name}")
-            mismatch = agent.wait_deviation("image.sbom_mismatch", image.name)
+            mismatch = agent.wait_deviation("image.sbom_mismatch", image.name, 90)
             assert "only 0% of the distribution packages it lists are in the image" in mismatch["sentence"]
             assert mismatch["subject"]["image_digest"] == image.digest
             daemon.exec(task, ["/usr/bin/dash", "-c", SCRIPT])
@@ -58,15 +58,15 @@ def test_a_container_that_ran_before_the_agent_is_read_too(image: images.Image, 
         daemon.pull(image)
         daemon.run(image.name, f"owned-{os.getpid()}")
         scope = ("--containerd-socket", str(daemon.socket))
-        with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "3") as agent:
-            agent.wait(lambda: list((tmp_path / "state/inventories").glob("*.msgpack")))
+        with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "20") as agent:
+            agent.wait(lambda: list((tmp_path / "state/inventories").glob("*.msgpack")), 90)
 
 
 def test_it_can_be_switched_off(image: images.Image, tmp_path: Path) -> None:
     with containerd.running() as daemon:
         daemon.pull(image)
         scope = ("--containerd-socket", str(daemon.socket), "--no-inventory")
-        with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "3") as agent:
+        with Agent(tmp_path / "state", *LEARN, *scope, "--identify-seconds", "20") as agent:
             task = daemon.run(image.name, f"owned-{os.getpid()}")
             agent.wait_line(f"detecting {image.name}")
             daemon.exec(task, ["/usr/bin/dash", "-c", SCRIPT])

@@ -25,9 +25,12 @@ PORT = 7777
 SERVICE = f"""
 exec 3</data/one 4>>/var/log/service
 /usr/bin/dynamic-sleep 600 &
+until grep -q libc /proc/$!/maps; do sleep 0.1; done
 sleep 600 | nc -l -p {PORT} >/dev/null &
-sleep 0.3
+until grep -q ":{PORT:04X} .* 0A " /proc/net/tcp6; do sleep 0.1; done
 sleep 600 | nc 127.0.0.1 {PORT} >/dev/null &
+until grep -q ":{PORT:04X} 01 " /proc/net/tcp; do sleep 0.1; done
+: >/tmp/up
 until [ -e /tmp/go ]; do sleep 0.1; done
 cp /bin/busybox /tmp/dropped
 /tmp/dropped true
@@ -60,7 +63,10 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attached]:
     layer.chmod(0o755)
     options = ContainerOptions(init=("/bin/sh", "-c", SERVICE))
     with RuncContainer(options, lower=(layer, *rootfs.default_layers())) as container:
-        time.sleep(1.5)  # until its service is up
+        deadline = time.monotonic() + 30
+        while not (container.rootfs / "tmp/up").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         with Agent(state, "--learn-seconds", "2", "--learn-quiet-seconds", "0.5") as agent:
             armed = agent.wait_line(f"detecting container:{container.id}")
             found = BaselineStore(str(state)).load_one(f"container:{container.id}")

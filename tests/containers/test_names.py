@@ -13,7 +13,7 @@ from rig.runc import RuncContainer
 
 pytestmark = pytest.mark.containers
 
-SERVER = "127.7.7.54"  # no resolver of a machine listens there, nor do the kernel tests
+SERVER = dns.LOOPBACK
 NAMED, UNNAMED = "192.0.2.77", "192.0.2.78"
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 from collector.outputs.rig import sender, until
 from collector.rig import PATIENCE
 from driftline.text import escape
-from rig import mounts, packages, session
+from rig import mounts, packages, ports, session
 from unit.collector.outputs import things
 from unit.wire.samples import HOSTILE
 
@@ -58,13 +57,12 @@ def rsyslog() -> Iterator[tuple[int, Path]]:
     (root / "run").mkdir(exist_ok=True)
     (root / "dev").mkdir(exist_ok=True)
     (root / "dev/null").touch()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.free()
     (root / "driftline.conf").write_text(CONFIG.format(port=port))
     command = ["chroot", str(root), "/usr/sbin/rsyslogd", "-n", "-f", "/driftline.conf", "-i", "/run/pid", "-C"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
     try:
-        until(lambda: listening(port) or process.poll() is not None)
+        until(lambda: (listening(port) and (root / "run/log").exists()) or process.poll() is not None)
         assert process.poll() is None, process.stderr and process.stderr.read()
         yield port, root / "run/out"
     finally:
@@ -74,12 +72,15 @@ def rsyslog() -> Iterator[tuple[int, Path]]:
 
 
 def listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    """Whether it has both its ports."""
+    here = f"0100007F:{port:04X} "  # 127.0.0.1, as the kernel prints it on little-endian machines
+    return all(here in Path(f"/proc/net/{protocol}").read_text() for protocol in ("tcp", "udp"))
 
 
 def understood(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """Lines that are whole: the file is being written."""
+    whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "udp", "unix"])

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 CHUNK = 64 * 1024
-STOP_SECONDS = 5.0
+STOP_SECONDS = 30.0
 
 
 class Network:

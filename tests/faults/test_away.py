@@ -49,7 +49,8 @@ class Watcher:
     def __init__(self, address: str) -> None:
         self._client = CollectorClient(address)
         wanted = pb.DeviationFilter(minimum_severity=deviation_pb2.SEVERITY_CRITICAL)
-        self._stream = self._client.tail(pb.TailRequest(filter=wanted, follow=True))
+        # with those stored already: it may begin to follow later than the first live one comes
+        self._stream = self._client.tail(pb.TailRequest(filter=wanted, replay=True, follow=True))
         self.ages: dict[str, float] = {}
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from collector.cluster import PASSWORD, Cluster, serve
+from collector.outputs.rig import written as lines
 from collector.outputs.test_outputs_replicas import Replica
 from collector.rig import sink, until
 from driftline_collector import postgres
-from faults.test_outputs_faults import lines
 from faults.test_store_faults import Load, root
 from rig.network import Network, veth
 

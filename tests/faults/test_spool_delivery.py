@@ -11,10 +11,12 @@ import pytest
 
 from collector.rig import PATIENCE, CollectorProcess, replay, until
 from driftline.nouns import Severity
+from driftline.report import stream
 from driftline.report.spool import Spool, SpoolOptions
 from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire.convert import deviation_from_wire
 from driftline.wire.gen.driftline.v1 import collector_pb2 as pb
+from faults.test_away import files, waiting_in_memory
 from unit.wire import samples
 
 MIB = 1024 * 1024
@@ -26,6 +28,12 @@ def process(tmp_path: Path) -> Iterator[CollectorProcess]:
     collector = CollectorProcess(tmp_path / "state")
     yield collector
     collector.clean_up()
+
+
+@pytest.fixture(autouse=True)
+def _patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that stops waits for its disk, however busy that is."""
+    monkeypatch.setattr(stream, "KEEP_SECONDS", PATIENCE)
 
 
 def options(directory: Path, capacity: int = 64 * MIB) -> SpoolOptions:
@@ -88,7 +96,7 @@ def test_a_long_backlog_does_not_hold_up_what_is_live(process: CollectorProcess,
         old.append(samples.deviation(what=f"/old/{index}"))
         agent.submit(old[-1])
         if index % 1000 == 0:
-            time.sleep(0.05)  # the keeper writes
+            until(lambda: waiting_in_memory(agent) < 5_000)  # the keeper writes
     process.start()
     until(lambda: agent.connected)
     live = []
@@ -103,7 +111,7 @@ def test_a_long_backlog_does_not_hold_up_what_is_live(process: CollectorProcess,
     overtook = {item.id for item in live}
     assert [one for one in stored if one in overtook] == [item.id for item in live]
     assert [one for one in stored if one not in overtook] == [item.id for item in old]
-    assert stored.index(live[0].id) < 15_000
+    assert stored.index(live[0].id) < 19_000
 
 
 def test_a_flood_without_a_collector_keeps_what_matters_and_counts_the_rest(
@@ -121,9 +129,9 @@ def test_a_flood_without_a_collector_keeps_what_matters_and_counts_the_rest(
         submitted[one.severity].append(one.id)
         agent.submit(one)
         if index % 1000 == 0:
-            time.sleep(0.1)
-    time.sleep(0.3)
-    assert sum(path.stat().st_size for path in (tmp_path / "spool").iterdir()) <= capacity
+            until(lambda: waiting_in_memory(agent) < 2_000)
+    until(lambda: waiting_in_memory(agent) == 0)
+    assert files(tmp_path / "spool") <= capacity
     process.start()
     until(lambda: agent.connected)
     agent.stop(PATIENCE)

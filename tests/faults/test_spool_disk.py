@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from collector.rig import PATIENCE, CollectorProcess, replay, until
-from driftline.report import backlog, keeper
+from driftline.report import backlog, keeper, stream
 from driftline.report.spool import Item, Spool, SpoolOptions
 from driftline.report.stream import AgentIdentity, StreamSink
 from driftline.wire.convert import deviation_to_wire
@@ -66,7 +66,8 @@ def process(tmp_path: Path) -> Iterator[CollectorProcess]:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that refused is tried again soon."""
+    """A disk that refused is tried again soon; one that is busy is waited for at the stop."""
+    monkeypatch.setattr(stream, "KEEP_SECONDS", PATIENCE)
     monkeypatch.setattr(backlog, "RETRY_SECONDS", 0.2)
     monkeypatch.setattr(keeper, "RETRY_SECONDS", 0.2)
 
@@ -157,9 +158,8 @@ def test_a_read_only_disk_is_said_and_used_once_it_can_be_written(
     agent, put = sink(process.start(), options(disk)), list[str]()
     submit(agent, 100, put)
     until(lambda: stored(process.address) == put)
-    assert (
-        f"the spool {disk}/spool cannot be used: Read-only file system; deviations wait in memory only" in caplog.text
-    )
+    told = f"the spool {disk}/spool cannot be used: Read-only file system; deviations wait in memory only"
+    until(lambda: told in caplog.text)
     mount("-o", "remount,rw", str(disk))
     until(lambda: "the spool is in use now" in caplog.text)
     submit(agent, 100, put)

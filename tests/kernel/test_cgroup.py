@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from driftline.identify import hierarchy
 from driftline.nouns import CgroupChange, Origin, RecordFlag
 from kernel.watching import ROOT, Box, Watch, next_name
+from rig import cgroups
 from rig.bundle import DEFAULT_CAPABILITIES, ContainerOptions
-from rig.cgroups import cgroup2_root
 from rig.runc import RuncContainer
 
 Sensors = Callable[..., AbstractContextManager[Watch]]
@@ -26,7 +26,7 @@ def test_a_container_appears_before_it_runs_and_goes(watch: Watch) -> None:
 
 def test_a_nested_cgroup_belongs_to_its_container(watch: Watch) -> None:
     options = ContainerOptions(
-        volumes={"/cgroup": cgroup2_root()}, capabilities=(*DEFAULT_CAPABILITIES, "CAP_SYS_ADMIN")
+        volumes={"/cgroup": cgroups.cgroup2_root()}, capabilities=(*DEFAULT_CAPABILITIES, "CAP_SYS_ADMIN")
     )
     with watch.box(options) as box:
         inner = box.container.cgroup_directory / "inner" / "most"
@@ -37,14 +37,14 @@ def test_a_nested_cgroup_belongs_to_its_container(watch: Watch) -> None:
         assert {event.cgroup for event in seen.opens()} == {box.subject}
         assert not any(event.flags & RecordFlag.NO_LINEAGE for event in seen.opens())
         inside = inner.stat().st_ino
-        inner.rmdir()
+        cgroups.rmdir(inner)
         gone = [event for event in watch.take(box.subject).cgroups() if event.change is CgroupChange.REMOVED]
         assert [(event.cgroup, event.subject) for event in gone] == [(inside, box.subject)]
 
 
 def test_a_process_that_moves_to_another_container_is_that_ones(watch: Watch) -> None:
     options = ContainerOptions(
-        volumes={"/cgroup": cgroup2_root()}, capabilities=(*DEFAULT_CAPABILITIES, "CAP_SYS_ADMIN")
+        volumes={"/cgroup": cgroups.cgroup2_root()}, capabilities=(*DEFAULT_CAPABILITIES, "CAP_SYS_ADMIN")
     )
     with watch.box(options) as left, watch.box() as right:
         seen = left.see(["/work/mover", f"/cgroup{right.container.cgroup}/cgroup.procs", "/data/one", "7"])
@@ -111,4 +111,4 @@ def test_without_adoption_descent_is_unknown_and_said_to_be(watch: Watch, sensor
 
 
 def test_the_hierarchy_is_where_the_kernel_says() -> None:
-    assert hierarchy.find().root == str(cgroup2_root())
+    assert hierarchy.find().root == str(cgroups.cgroup2_root())

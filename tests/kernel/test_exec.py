@@ -135,7 +135,8 @@ def test_an_exec_into_the_container_and_all_it_starts_are_marked(box: Box) -> No
 
 def test_what_the_init_starts_is_not_marked(watch: Watch) -> None:
     """Orphans included: a grandchild whose parent ended belongs to the init still."""
-    script = f"(sleep 0.05; {NOTHING}) & {NOTHING}; sleep 0.2"
+    orphan = f"sleep 0.05; {NOTHING}; : >/tmp/done"
+    script = f"(({orphan}) &); {NOTHING}; until [ -e /tmp/done ]; do sleep 0.05; done"
     once = watch.once(["/bin/sh", "-c", script])
     execs = watch.take(once.cgroup_id).execs()
     assert all(bool(event.flags & RecordFlag.IS_INIT) == (event.process.pid == once.pid) for event in execs)

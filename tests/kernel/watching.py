@@ -24,7 +24,7 @@ from rig.runc import Argument, Once, RuncContainer, run_once
 ROOT = f"{session.TOKEN}-kernel"
 """Top-level cgroup of this run's containers: the only watched root of its sensors."""
 
-START_SECONDS = 10.0  # a container starts in 50 ms; a machine shared by many needs longer
+START_SECONDS = 60.0  # a container starts in 50 ms; a machine shared by many needs longer
 
 
 @dataclass(slots=True)

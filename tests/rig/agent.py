@@ -54,7 +54,11 @@ class Agent:
 
     def __enter__(self) -> Agent:
         self.start()
-        self.wait_line("armed")
+        try:
+            self.wait_line("armed")
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
         return self
 
     def __exit__(
@@ -79,8 +83,9 @@ class Agent:
     def _read(self, stream: IO[bytes], take: Callable[[bytes], None]) -> None:
         with stream:
             for line in stream:
-                take(line)
-                self._arrived.put(None)
+                if line.endswith(b"\n"):  # else it was killed in the middle of it
+                    take(line)
+                    self._arrived.put(None)
 
     def _take_deviation(self, line: bytes) -> None:
         self.deviations.append(json.loads(line))
@@ -93,7 +98,7 @@ class Agent:
         deadline = time.monotonic() + seconds
         while not (found := what()):
             left = deadline - time.monotonic()
-            assert left > 0, "\n".join([*self.lines, *(f"{d['kind']} {d['what']}" for d in self.deviations)])
+            assert left > 0, "\n".join([*self.lines, *(f"{d['kind']} {d['sentence']}" for d in self.deviations)])
             if self.process.poll() is not None and not any(thread.is_alive() for thread in self._threads):
                 assert what(), "the agent ended:\n" + "\n".join(self.lines)
             try:
@@ -119,7 +124,11 @@ class Agent:
         """Send ``number`` if it still runs; return the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        status = self.process.wait(STOP_SECONDS)
+        try:
+            status = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         for thread in self._threads:
             thread.join(STOP_SECONDS)
         return status

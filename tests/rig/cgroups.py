@@ -66,7 +66,7 @@ def left() -> list[Path]:
 
 def remove(path: str, keep: frozenset[Path]) -> None:
     """End what still runs in ``path``, remove it with all nested cgroups, then its empty parents not in ``keep``."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # it is gone already, perhaps between the opening and the writing
         (directory(path) / "cgroup.kill").write_text("1")
     for root in hierarchies():
         steps = [step for step in _steps(root, path) if step not in keep]
@@ -90,10 +90,11 @@ def _remove_tree(top: Path, nested: bool) -> bool:
     inner = [Path(where) for where, _, _ in os.walk(top, topdown=False)] if nested else [top]
     if not nested and _has_directories(top):
         return False
-    return all(_rmdir(one) for one in inner)
+    return all(rmdir(one) for one in inner)
 
 
-def _rmdir(one: Path) -> bool:
+def rmdir(one: Path) -> bool:
+    """Remove one empty cgroup; wait for what ended in it to be torn down."""
     until = time.monotonic() + _REMOVE_SECONDS
     while True:
         try:

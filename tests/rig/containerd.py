@@ -19,8 +19,8 @@ from pathlib import Path
 from rig import cgroups, mounts, session
 from rig.images import Image
 
-_START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 _RUN_SECONDS = 60.0
 _RUNC = Path("/run/containerd/runc")  # runc's own state by namespace, which shims leave
 _CRI = "io.containerd.grpc.v1.cri"

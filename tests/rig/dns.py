@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import os
 import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 A, CNAME, PTR, AAAA = 1, 5, 12, 28
@@ -20,6 +23,11 @@ ASKED = b"\xc0\x0c"  # a pointer to the question's name
 TTL = 60
 CLONE_NEWNET = 0x40000000
 POLL_SECONDS = 0.1
+BIND_SECONDS = 60.0  # another run on this machine may have the port for a moment
+
+_PID = os.getpid()
+LOOPBACK = f"127.{64 + (_PID >> 16) % 64}.{_PID >> 8 & 255}.{_PID & 255}"
+"""An address of this process: no resolver of a machine listens there, nor does another run of the tests."""
 
 Record = tuple[bytes, int, bytes]  # owner as on the wire, type, data
 
@@ -98,8 +106,21 @@ def _bound(address: str, port: int, pid: int) -> socket.socket:
     if not sockets:
         raise OSError(f"the network namespace of process {pid} cannot be entered")
     try:
-        sockets[0].bind((address, port))
+        _bind(sockets[0], address, port)
     except OSError:
         sockets[0].close()
         raise
     return sockets[0]
+
+
+def _bind(one: socket.socket, address: str, port: int) -> None:
+    until = time.monotonic() + BIND_SECONDS
+    while True:
+        try:
+            one.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return

@@ -24,7 +24,7 @@ from rig import cgroups, mounts, rootfs, session
 from rig.bundle import ContainerOptions, config
 
 RUN_SECONDS = 60.0  # no workload takes longer; beyond it the container hangs
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 30.0  # what a killed process needs where others keep the machine busy
 _numbers = itertools.count(1)
 
 Argument = str | Path
@@ -187,8 +187,9 @@ class RuncContainer:
         until = time.monotonic() + _STOP_SECONDS
         while self.pid in session.children():
             for pid in session.children():
-                if self._holds(pid):
-                    os.waitpid(pid, os.WNOHANG)
+                with contextlib.suppress(OSError):  # another thread that waited for it reaped it meanwhile
+                    if self._holds(pid):
+                        os.waitpid(pid, os.WNOHANG)
             if time.monotonic() > until:
                 raise TimeoutError(f"container {self.id}: init {self.pid} does not end")
             time.sleep(0.002)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from typing import Any, cast
 
 import pytest
@@ -15,14 +15,15 @@ from pipeline.rig import Line
 
 
 class Part:
-    """A part of the agent that is stopped; ``stop`` may take long or fail."""
+    """A part of the agent that is stopped; ``stop`` may hang until others stop as well, or fail."""
 
-    def __init__(self, seconds: float = 0, error: Exception | None = None) -> None:
-        self._seconds, self._error = seconds, error
+    def __init__(self, others: threading.Barrier | None = None, error: Exception | None = None) -> None:
+        self._others, self._error = others, error
         self.stopped: list[float] = []
 
     def stop(self, timeout: float = 0) -> bool:
-        time.sleep(self._seconds)
+        if self._others:
+            self._others.wait(60)
         self.stopped.append(timeout)
         if self._error:
             raise self._error
@@ -85,11 +86,12 @@ def test_a_part_that_fails_keeps_no_other_from_its_turn(capsys: pytest.CaptureFi
 
 
 def test_parts_that_hang_share_their_time(capsys: pytest.CaptureFixture[str]) -> None:
-    parts = {name: Part(0.5) for name in ("late", "resolver", "worker", "sink")}
-    started = time.monotonic()
-    agent_with(Line(), Sensor(), **parts)._stop()
-    assert time.monotonic() - started < 1.6
-    assert parts["sink"].stopped[0] <= 3
+    together = threading.Barrier(3)
+    parts = {name: Part(together) for name in ("late", "resolver", "worker")}
+    sink = Part()
+    agent_with(Line(), Sensor(), sink=sink, **parts)._stop()
+    assert [len(part.stopped) for part in parts.values()] == [1, 1, 1]
+    assert sink.stopped[0] <= 3
 
 
 def test_losses_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@
 
 #include "common.h"
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 30000 };
 
 static struct sockaddr_storage to;
 static socklen_t to_length;

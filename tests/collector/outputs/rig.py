@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,12 @@ def report(address: str, number: int, **changes: object) -> list[str]:
         agent.submit(deviation)
     agent.stop(PATIENCE)
     return [deviation.id for deviation in deviations]
+
+
+def written(path: Path) -> list[str]:
+    """Return the ids in a file of JSON lines, as far as they are whole: it is being written."""
+    whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
+    return [json.loads(line)["id"] for line in whole.splitlines()]
 
 
 def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:

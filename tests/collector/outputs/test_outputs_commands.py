@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from collector.outputs.rig import collector, report, until
 from collector.rig import DRIFTLINE, PATIENCE
 from driftline.cli import main
 from driftline.errors import SettingsError
+from rig import ports
 
 
 def config(tmp_path: Path, *lines: str) -> str:
@@ -51,7 +51,7 @@ def test_a_test_reaches_every_receiver(tmp_path: Path, capsys: pytest.CaptureFix
             f"name: a, type: file, path: {tmp_path}/out, format: ocsf",
             f"name: b, type: falco, url: '{server.url}', severity: high",
             f"name: c, type: syslog, to: 'tcp://127.0.0.1:{syslog.listener.getsockname()[1]}'",
-            "name: d, type: otlp, timeout_seconds: 0.5, url: 'http://127.0.0.1:9'",
+            "name: d, type: otlp, timeout_seconds: 20, url: 'http://127.0.0.1:9'",
         )
         assert main.run(["outputs", "check", name, "--send-test"]) == 1
         said = capsys.readouterr().out
@@ -75,7 +75,8 @@ def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with collector(tmp_path, lines) as (_, address):
         report(address, 4)
         until(lambda: (tmp_path / "out").read_text().count("\n") == 4)
-        until(lambda: "Connection refused" in (tmp_path / "state/outputs/b.json").read_text())
+        b = tmp_path / "state/outputs/b.json"
+        until(lambda: b.exists() and "Connection refused" in b.read_text())
     assert main.run(["outputs", "status", "--state", state]) == 0
     said = capsys.readouterr().out
     assert "a                    sent 4, 0 behind" in said
@@ -109,17 +110,12 @@ def fake_agent(tmp_path: Path) -> Path:
     return site
 
 
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
 def test_standalone_runs_agent_and_collector_and_ends_both(tmp_path: Path, fake_agent: Path) -> None:
     name = config(tmp_path, f"name: a, type: file, path: {tmp_path}/out")
     tests = Path(__file__).resolve().parents[2]
     roots = [fake_agent, tests, tests.parent / "agent", tests.parent / "collector"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots))}
-    arguments = ["--outputs", name, "--state", str(tmp_path / "state"), "--listen", free_address()]
+    arguments = ["--outputs", name, "--state", str(tmp_path / "state"), "--listen", f"127.0.0.1:{ports.free()}"]
     process = subprocess.Popen(
         [*DRIFTLINE, "standalone", *arguments], env=environment, stderr=subprocess.PIPE, text=True
     )
@@ -135,7 +131,15 @@ def test_standalone_ends_when_the_collector_cannot_start(tmp_path: Path, fake_ag
     tests = Path(__file__).resolve().parents[2]
     roots = [fake_agent, tests, tests.parent / "agent", tests.parent / "collector"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots))}
-    arguments = ["standalone", "--outputs", name, "--state", str(tmp_path / "state"), "--listen", free_address()]
+    arguments = [
+        "standalone",
+        "--outputs",
+        name,
+        "--state",
+        str(tmp_path / "state"),
+        "--listen",
+        f"127.0.0.1:{ports.free()}",
+    ]
     command = [sys.executable, "-m", "driftline", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == SettingsError.exit_status

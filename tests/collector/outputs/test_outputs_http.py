@@ -15,6 +15,7 @@ from collector.outputs import receivers
 from collector.outputs.rig import sender
 from driftline.wire.roles import Role
 from driftline_collector.outputs.sending import Refused, Sender, Unavailable
+from rig import ports
 from unit.collector.outputs import things
 from unit.collector.outputs.test_falco import accepted
 from unit.wire.samples import HOSTILE
@@ -101,13 +102,13 @@ def test_trouble_that_may_pass(tmp_path: Path, status: int) -> None:
 
 
 def test_a_reset_in_mid_body_and_a_server_that_is_gone(tmp_path: Path) -> None:
-    with receivers.http() as server:
+    port = ports.free()
+    with receivers.http(port) as server:
         server.answers = ["reset"]
         output = sender(tmp_path, f"type: webhook, url: '{server.url}'")
         with pytest.raises(Unavailable):
             send(output)
         send(output)
-        port = int(server.url.rstrip("/").rpartition(":")[2])
     with pytest.raises(Unavailable, match=r"refused|closed|reset"):
         send(output)
     with receivers.http(port) as again:

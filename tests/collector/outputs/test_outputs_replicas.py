@@ -17,6 +17,7 @@ from collector.outputs import receivers
 from collector.outputs.rig import until
 from collector.rig import DRIFTLINE, PATIENCE, sink
 from driftline_collector.outputs.runner import READ_DEVIATIONS
+from rig import ports
 from unit.wire import samples
 
 KILLS = 3
@@ -29,12 +30,12 @@ class Replica:
         self._program = program
         self._arguments = ["--state", str(state), "--store", url, "--outputs", str(outputs)]
         self._log = state.with_suffix(".log")
-        self.address = self._http = ""
+        self.address, self._http = f"127.0.0.1:{ports.free()}", ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("wb") as log:
-            listen = ["--listen", self.address or "127.0.0.1:0", "--http", "127.0.0.1:0"]
+            listen = ["--listen", self.address, "--http", "127.0.0.1:0"]
             self.process = subprocess.Popen([*self._program, "collector", *listen, *self._arguments], stderr=log)
         pattern = r"listening on ([^ ,]+), .* on http://(\S+)"
         until(lambda: re.search(pattern, self.said) or self.process.poll() is not None)  # type: ignore[union-attr]
@@ -107,7 +108,7 @@ def test_the_other_goes_on_when_the_one_that_sends_is_killed(pair: tuple[receive
         sender.end(signal.SIGKILL)
         settle()
         until(lambda: other.sends)  # noqa: B023 - evaluated at once
-        assert "hook: is sent by this collector from now on" in other.said
+        until(lambda: "hook: is sent by this collector from now on" in other.said)  # noqa: B023
         sender.start()
         sender, other = other, sender
     until(lambda: set(posted(server)) >= set(sent))

@@ -60,7 +60,7 @@ def test_a_stop_reads_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(directories: dict[int, str]) -> Iterator[Snapshot]:
         for cgroup in directories:
             yield Snapshot(cgroup)
-            first.wait(10)
+            first.wait(60)
 
     monkeypatch.setattr(module, "read_running", slowly)
     reader = LateReader(dict.fromkeys(range(1000), os.devnull), lambda: None)

@@ -33,12 +33,12 @@ class Lab:
 class Main:
     """A main loop: takes subjects when it is woken."""
 
-    def __init__(self, reply: Callable[[str], Answer | None], seconds: float = 0.1) -> None:
+    def __init__(self, reply: Callable[[str], Answer | None], seconds: float = 30.0) -> None:
         self.woken = threading.Event()
         self.resolver = Resolver([Lab(reply)], seconds, ROOTS, self.woken.set)
 
     def take(self) -> list[Subject]:
-        assert self.woken.wait(10)
+        assert self.woken.wait(60)
         self.woken.clear()
         return self.resolver.take()
 
@@ -69,7 +69,7 @@ def test_a_request_is_answered_and_wakes_the_main_loop() -> None:
 
 
 def test_an_unknown_container_comes_unnamed() -> None:
-    main = Main(lambda container_id: None)
+    main = Main(lambda container_id: None, 0.1)
     main.resolver.start()
     main.resolver.request(5, "/default/web", 77, False)
     (subject,) = main.take()
@@ -104,12 +104,12 @@ def test_a_hung_engine_holds_up_neither_requests_nor_the_end(monkeypatch: pytest
 
     def hang(container_id: str) -> None:
         hung.set()
-        let_go.wait(10)
+        let_go.wait(60)
 
     main = Main(hang)
     main.resolver.start()
     main.resolver.request(5, "/default/web", 0, False)
-    assert hung.wait(10)
+    assert hung.wait(60)
     main.resolver.request(6, "/default/other", 0, False)
     main.resolver.gone(6)
     assert main.resolver.take() == []

@@ -135,7 +135,7 @@ def test_a_child_that_hangs_costs_one_container(tmp_path: Path, monkeypatch: pyt
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(snapshot, "MODULE", "hanging_reader")
-    monkeypatch.setattr(snapshot, "SNAPSHOT_SECONDS", 1.0)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_SECONDS", 3.0)
     found = list(read_running({1: "a", 2: "hang", 3: "b"}))
     assert [one.cgroup for one in found] == [1, 2, 3]
     assert [one.losses for one in found] == [[], [Loss("snapshot", "not_read", 1, 2)], []]

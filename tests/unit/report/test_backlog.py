@@ -187,7 +187,7 @@ def test_what_is_being_encoded_is_not_forgotten_at_the_end(monkeypatch: pytest.M
 
     def slowly(one: Deviation) -> deviation_pb2.Deviation:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return deviation_to_wire(one)
 
     monkeypatch.setattr(backlog_module, "deviation_to_wire", slowly)
@@ -196,11 +196,11 @@ def test_what_is_being_encoded_is_not_forgotten_at_the_end(monkeypatch: pytest.M
     reader = threading.Thread(target=lambda: sent.extend(messages))
     source.put(deviation())
     reader.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     source.finish()
     assert not source.done
     go_on.set()
-    reader.join(10)
+    reader.join(60)
     assert [len(request.batch.deviations) for request in sent if request.HasField("batch")] == [1]
     assert not source.done
     source.acknowledge(acknowledgement(1))

@@ -131,7 +131,7 @@ def test_the_backlog_leaves_room_in_the_window_for_what_is_live(spool: Spool, mo
     reader.start()
     time.sleep(0.1)
     source.close()
-    reader.join(5)
+    reader.join(60)
     assert further == []
 
 
@@ -178,7 +178,7 @@ def test_nothing_is_sent_before_the_spool_is_there(tmp_path: Path) -> None:
     time.sleep(0.05)
     assert not got
     source.attach(None)  # there is none: memory it is
-    reader.join(5)
+    reader.join(60)
     assert got == wanted
     source.abandon()
     assert source.losses() == [Loss("report", "not_delivered", 2)]

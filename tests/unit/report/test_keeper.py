@@ -39,7 +39,7 @@ def test_what_nobody_takes_is_on_disk_soon_and_all_of_it_at_the_end(tmp_path: Pa
     until(lambda: not backlog.waiting)
     for one in put[700:]:
         backlog.put(one)
-    keeper.stop(10)
+    keeper.stop(60)
     assert backlog.losses() == []
     spool = Spool(options(tmp_path))
     assert ids(drain(spool)) == [one.id for one in put]
@@ -55,7 +55,7 @@ def test_the_cursor_follows(tmp_path: Path) -> None:
     cursor = tmp_path / "spool" / "cursor"
     before = cursor.read_bytes()
     until(lambda: cursor.read_bytes() != before)
-    keeper.stop(10)
+    keeper.stop(60)
     spool = Spool(options(tmp_path))
     assert not spool.more
     spool.close()
@@ -77,7 +77,7 @@ def test_a_spool_that_is_taken_is_said_once_and_memory_used_until_it_is_free(
     until(lambda: len(caplog.messages) == 2)
     assert "is used by another agent; deviations wait in memory only" in caplog.messages[0]
     assert caplog.messages[1] == "the spool is in use now"
-    keeper.stop(10)
+    keeper.stop(60)
 
 
 def test_a_bug_does_not_keep_deviations_from_the_collector(
@@ -94,4 +94,4 @@ def test_a_bug_does_not_keep_deviations_from_the_collector(
     next(messages)
     assert [sent.id for sent in next(messages).batch.deviations] == [one.id]
     assert "not looked after any more" in caplog.text
-    keeper.stop(10)
+    keeper.stop(60)

@@ -24,7 +24,7 @@ class Blocking(CompareTask):
 
     def run(self, limit: int, bases: tuple[str, ...]) -> None:
         self.started.set()
-        self.release.wait(20)
+        self.release.wait(60)
 
 
 class Failing(CompareTask):
@@ -51,7 +51,7 @@ def blocked() -> Iterator[tuple[Worker, Task]]:
     worker, task = Worker(1 << 20, (), lambda: None), Blocking(executed(), SUBJECT, 0)
     worker.start()
     worker.put(task)
-    assert Blocking.started.wait(10)
+    assert Blocking.started.wait(60)
     yield worker, task
     Blocking.release.set()
     worker.stop()
@@ -73,7 +73,7 @@ def test_a_digest_is_found_and_somebody_is_woken(tmp_path: Path) -> None:
     worker = Worker(1 << 20, (), woken.set)
     worker.start()
     worker.put(hash_task(file))
-    assert woken.wait(10)
+    assert woken.wait(60)
     (task,) = taken(worker, 1)
     assert isinstance(task, HashTask)
     assert task.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

