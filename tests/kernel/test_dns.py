@@ -38,7 +38,7 @@ def heard(seen: Seen) -> list[DnsEvent]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", [V4, V6])
+@pytest.mark.parametrize("server", [V4, V6], ids=["IPv4", "IPv6"])  # the same for every worker of pytest
 def test_every_answer_is_seen_once(client: Box, mode: str, server: str) -> None:
     with dns.server(server, lambda _query: ANSWER):
         events = heard(client.see(["/work/k_asks", mode, server, "53", str(COUNT)]))
