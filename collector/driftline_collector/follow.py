@@ -69,6 +69,7 @@ class Follow:
         position, last = start, self._feed.revision
         screen = Screen(self._silences, request.silenced)
         if not request.follow:
+            last = max(last, await self._reader.newest())  # what another replica stored may not have reached the feed
             async for response in self._replay(wanted, screen, position, last):
                 yield response
             yield self._caught_up(screen, max(position, last))

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from collector.cluster import Cluster, stop_all
-from collector.rig import PATIENCE, CollectorProcess, listing, sink, until
+from collector.rig import PATIENCE, CollectorProcess, listing, replay, sink, until
 from collector.test_follow import (  # noqa: F401 - they run here too, on the collector of this module
     Tail,
     test_a_repeat_reaches_who_has_seen_the_first,
@@ -131,6 +131,16 @@ def test_false_word_moves_nobody(start: Start, cluster: Cluster, database: str) 
     assert tail.revisions == list(range(1, 11))
     tail.stop()
     agent.stop(PATIENCE)
+
+
+def test_a_replica_that_lags_replays_all_that_is_stored(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was not told of, such as after it stood still, is stored none the less."""
+    monkeypatch.setattr(replicas.Relay, "told", lambda _self, _revision: None)
+    here, there = start(), start()
+    agent, sent = sink(here), list[str]()
+    send(agent, 10, sent)
+    agent.stop(PATIENCE)
+    assert [one.deviation.id for one in replay(there)] == sent
 
 
 def test_a_cursor_goes_on_at_another_replica_that_lags(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
