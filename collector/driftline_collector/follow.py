@@ -58,18 +58,22 @@ class Follow:
         return self._feed.revision
 
     async def _resume(self, revision: int) -> int:
-        """Return where to go on. Another replica may have sent more than has reached this one's feed."""
+        """Return where to go on."""
         if revision <= self._feed.revision:
             return revision
-        return min(revision, max(self._feed.revision, await self._reader.newest()))
+        return min(revision, await self._stored())
+
+    async def _stored(self) -> int:
+        """Return the newest revision there is. What another replica stored may not have reached this one's feed."""
+        return max(self._feed.revision, await self._reader.newest())
 
     async def _send(
         self, request: pb.TailRequest, wanted: DeviationFilter, start: int, context: Any
     ) -> AsyncIterator[pb.TailResponse]:
-        position, last = start, self._feed.revision
+        position = start
         screen = Screen(self._silences, request.silenced)
         if not request.follow:
-            last = max(last, await self._reader.newest())  # what another replica stored may not have reached the feed
+            last = await self._stored()
             async for response in self._replay(wanted, screen, position, last):
                 yield response
             yield self._caught_up(screen, max(position, last))
