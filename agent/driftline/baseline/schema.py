@@ -7,7 +7,7 @@ too. Next: ``document`` turns a baseline into plain values, ``canonical`` and ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -147,6 +147,11 @@ class Baseline:
     def containers(self) -> frozenset[str]:
         """Ids of all containers it was learned from."""
         return frozenset().union(*{entry.containers for entry in self.entries.values()})
+
+
+def with_review(baseline: Baseline, review: Review) -> Baseline:
+    """Return ``baseline`` with one more decision, the oldest forgotten beyond ``MAX_REVIEWS``."""
+    return replace(baseline, reviews=(*baseline.reviews, review)[-MAX_REVIEWS:])
 
 
 def ordered(behaviours: Iterable[Behaviour]) -> dict[str, list[Behaviour]]:

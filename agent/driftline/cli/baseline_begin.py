@@ -15,14 +15,7 @@ import typer
 from driftline.baseline.carry import carry, unconfirmed
 from driftline.baseline.decisions import DecisionError
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import (
-    Author,
-    Reason,
-    checked_reason,
-    label,
-    numbered,
-    open_store,
-)
+from driftline.cli.baseline import Author, Reason, checked_reason, label, numbered, open_store
 from driftline.cli.baseline_diff import read_side
 from driftline.cli.spool import DEFAULT_STATE, StateDir
 from driftline.text import escape, plural

@@ -25,14 +25,7 @@ from driftline.baseline.matching import Matcher
 from driftline.baseline.schema import Baseline, Excuse, Standing
 from driftline.baseline.wording import shortened, text_of
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import (
-    Author,
-    Reason,
-    checked_reason,
-    day,
-    label,
-    numbered,
-)
+from driftline.cli.baseline import Author, Reason, checked_reason, day, label, numbered
 from driftline.cli.baseline_deciding import ImageOrFile, Output, deciding
 from driftline.cli.moments import expiry
 from driftline.cli.spool import DEFAULT_STATE, StateDir

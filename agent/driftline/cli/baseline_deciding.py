@@ -15,14 +15,14 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from driftline.baseline.format.canonical import MAX_FILE, version_of
-from driftline.baseline.keeping.files import read_file, replace_file
+from driftline.baseline.format.canonical import version_of
+from driftline.baseline.keeping.files import replace_file
 from driftline.baseline.keeping.store import made_by
-from driftline.baseline.schema import MAX_REVIEWS, Baseline, State
+from driftline.baseline.schema import Baseline, State, with_review
 from driftline.baseline.signing.files import is_envelope
 from driftline.cli.baseline import IMAGE_HELP, changing, open_store
 from driftline.cli.baseline_export import Format, encode
-from driftline.cli.baselinefile import FIRST_BINARY, read_baseline
+from driftline.cli.baselinefile import is_binary, is_json, read_bytes, read_with_bytes
 from driftline.errors import SettingsError, SignatureError, StateError
 from driftline.text import escape
 
@@ -58,7 +58,7 @@ def deciding(image: str, output: Path | None, state_dir: Path) -> Iterator[Decid
 
 
 def _of_file(path: Path, output: Path | None) -> Deciding:
-    data, baseline = _read(path), read_baseline(path)
+    baseline, data = read_with_bytes(path)
     if is_envelope(data) and output is None:
         hint = "decide about the baseline's own file, and sign that; or --output FILE, and sign it"
         raise SignatureError(f"{escape(str(path))} is signed, and a decision makes another revision", hint)
@@ -67,9 +67,8 @@ def _of_file(path: Path, output: Path | None) -> Deciding:
         raise SettingsError(f"{escape(str(target))} is no file", "-o names another one")
 
     def commit(new: Baseline, author: str, action: str, reason: str, what: str) -> Baseline:
-        reviews = (*new.reviews, made_by(author, action, reason, what))[-MAX_REVIEWS:]
-        made = _numbered(baseline, replace(new, reviews=reviews))
-        if _read(path) != data:
+        made = _numbered(baseline, with_review(new, made_by(author, action, reason, what)))
+        if read_bytes(path) != data:
             raise StateError(f"{escape(str(path))} was changed meanwhile", "look at it again, and try again")
         try:
             replace_file(target, encode(made, _format_of(data)), alike=path.resolve())
@@ -89,15 +88,6 @@ def _numbered(before: Baseline, new: Baseline) -> Baseline:
 
 
 def _format_of(data: bytes) -> Format:
-    if data[:1] and data[0] >= FIRST_BINARY:
+    if is_binary(data):
         return Format.MSGPACK
-    json = data.lstrip().startswith(b"{") and not is_envelope(data)
-    return Format.JSON if json else Format.YAML
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_file(path.resolve(), MAX_FILE)
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or error
-        raise StateError(f"{escape(str(path))} cannot be read: {problem}") from error
+    return Format.JSON if is_json(data) and not is_envelope(data) else Format.YAML

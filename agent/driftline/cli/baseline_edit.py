@@ -23,13 +23,7 @@ from driftline.baseline.format.yamltext import from_yaml, to_yaml
 from driftline.baseline.keeping.files import read_file
 from driftline.baseline.schema import Baseline
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import (
-    Author,
-    Reason,
-    checked_reason,
-    label,
-    numbered,
-)
+from driftline.cli.baseline import Author, Reason, checked_reason, label, numbered
 from driftline.cli.baseline_deciding import Deciding, ImageOrFile, Output, deciding
 from driftline.cli.baseline_difftext import print_diff
 from driftline.cli.main import complain

@@ -7,6 +7,9 @@ In: an image or a file, a reason. Out: a new revision, which the agent takes ove
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,10 +51,8 @@ def promote(
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Promote a baseline: a person has approved it. From now on it only changes by new revisions."""
-    reason = checked_reason(reason)
-    with deciding(image, output, state_dir) as (baseline, commit, where):
-        new = commit(decisions.promote(baseline, force), author_or_default(author), "promote", reason, "")
-    print(f"{label(new)}: {numbered(new)}{where}")
+    change = partial(decisions.promote, force=force)
+    new = _decide("promote", change, image, reason, author, output, state_dir)
     if new.reasons:
         print(f"it stays partial: {', '.join(map(escape, new.reasons))}")
     if waiting := len(needing_review(new)):
@@ -66,10 +67,23 @@ def retire(
     state_dir: StateDir = DEFAULT_STATE,
 ) -> None:
     """Retire a baseline: nothing is judged by it any more. `rollback` brings it back."""
+    _decide("retire", decisions.retire, image, reason, author, output, state_dir)
+
+
+def _decide(
+    action: str,
+    change: Callable[[Baseline], Baseline],
+    image: str,
+    reason: str,
+    author: str,
+    output: Path | None,
+    state_dir: Path,
+) -> Baseline:
     reason = checked_reason(reason)
     with deciding(image, output, state_dir) as (baseline, commit, where):
-        new = commit(decisions.retire(baseline), author_or_default(author), "retire", reason, "")
+        new = commit(change(baseline), author_or_default(author), action, reason, "")
     print(f"{label(new)}: {numbered(new)}{where}")
+    return new
 
 
 def rollback(

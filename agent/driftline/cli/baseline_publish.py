@@ -20,19 +20,11 @@ from driftline.baseline import decisions
 from driftline.baseline.decisions import DecisionError, needing_review
 from driftline.baseline.format.canonical import to_msgpack, version_of
 from driftline.baseline.format.reading import DocumentError
-from driftline.baseline.schema import MAX_REVIEWS, Baseline, Review, State
+from driftline.baseline.schema import Baseline, Review, State, with_review
 from driftline.baseline.signing.statement import Statement, check
 from driftline.baseline.signing.verification import read_envelope, read_statement
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import (
-    Author,
-    Reason,
-    checked_reason,
-    day,
-    label,
-    numbered,
-    short_digest,
-)
+from driftline.cli.baseline import Author, Reason, checked_reason, day, label, numbered, short_digest
 from driftline.cli.baselinefile import read_baseline, read_signed
 from driftline.cli.fleetanswers import REFUSED, is_refused, of_published, open_lines
 from driftline.cli.fleetnames import Wait, by, known
@@ -91,7 +83,7 @@ def command(
         else:
             new = _numbered(_promoted(wanted.baseline, force), before.summary, revision)
             review = Review(time.time_ns(), author, "publish", reason)
-            wanted = _Wanted(replace(new, reviews=(*new.reviews, review)[-MAX_REVIEWS:]), b"")
+            wanted = _Wanted(with_review(new, review), b"")
             _refuse_revoked(wanted.baseline, before.revocations)
             print("nobody signed it: nodes refuse it, except where collector_baselines is any", file=sys.stderr)
         published = client.publish_baseline(_whole(wanted), escape(reason), escape(author))

@@ -23,14 +23,7 @@ from driftline.baseline.signing.intoto import is_digest
 from driftline.baseline.signing.keys import PrivateKey, load_private
 from driftline.baseline.signing.revocation import payload_of
 from driftline.cli.authors import author_or_default
-from driftline.cli.baseline import (
-    MIN_DIGITS,
-    Author,
-    Reason,
-    checked_reason,
-    label,
-    short_digest,
-)
+from driftline.cli.baseline import MIN_DIGITS, Author, Reason, checked_reason, label, short_digest
 from driftline.cli.baseline_sign import PassphraseFile, passphrase_of
 from driftline.cli.fleetanswers import LISTED, REFUSED, of_revocation, open_lines
 from driftline.cli.fleetnames import Name, Wait, by, choose, known, stub

@@ -29,15 +29,7 @@ from driftline.baseline.signing.keys import KeyType, PrivateKey, generate, load_
 from driftline.baseline.signing.statement import Statement, from_payload, payload_of
 from driftline.baseline.signing.verification import Verified, read_envelope, read_statement
 from driftline.baseline.signing.verification import verify as verify_envelope
-from driftline.cli.baseline import (
-    Json,
-    changing,
-    day,
-    find,
-    label,
-    numbered,
-    open_store,
-)
+from driftline.cli.baseline import Json, changing, day, find, label, numbered, open_store
 from driftline.cli.baseline_trust import Keys, Threshold, Trust, trusted
 from driftline.cli.baselinefile import read_baseline
 from driftline.cli.moments import expiry

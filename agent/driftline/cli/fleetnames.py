@@ -13,15 +13,7 @@ from typing import Annotated
 import typer
 
 from driftline.baseline.schema import Baseline
-from driftline.cli.baseline import (
-    IMAGE_HELP,
-    LISTED,
-    day,
-    label,
-    matching,
-    short_digest,
-    short_name,
-)
+from driftline.cli.baseline import IMAGE_HELP, LISTED, day, label, matching, short_digest, short_name
 from driftline.cli.main import printable
 from driftline.errors import StateError
 from driftline.text import escape, plural, unescape

@@ -8,13 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from driftline.cli.baseline import (
-    NS,
-    day,
-    label,
-    short_digest,
-    span,
-)
+from driftline.cli.baseline import NS, day, label, short_digest, span
 from driftline.cli.fleetanswers import counted, instead, is_in_force, published_word, word
 from driftline.cli.fleetnames import by, published_line, stub
 from driftline.cli.main import printable

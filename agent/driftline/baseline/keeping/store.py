@@ -38,7 +38,7 @@ from driftline.baseline.keeping.files import (
     touch,
 )
 from driftline.baseline.keeping.history import Revision
-from driftline.baseline.schema import MAX_REVIEWS, Baseline, Review, State
+from driftline.baseline.schema import Baseline, Review, State, with_review
 from driftline.baseline.signing import files as signatures
 from driftline.errors import StateError
 from driftline.text import escape
@@ -136,8 +136,7 @@ class BaselineStore:
             before, baseline = baseline, self._with_decisions(baseline)
             if baseline is not before and self.is_signed(baseline):
                 return baseline
-            review = made_by(author, action, reason, what)
-            baseline = replace(baseline, reviews=(*baseline.reviews, review)[-MAX_REVIEWS:])
+            baseline = with_review(baseline, made_by(author, action, reason, what))
             learned = baseline.state is not State.LEARNING
             if self._by_hand and baseline.state is not State.RETIRED:
                 revoked.refuse(str(self.root.parent), baseline.name, version_of(baseline))
